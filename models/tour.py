@@ -1,0 +1,143 @@
+"""What the tour measures: an RNN learns HELLO, its gradient before and after, and a text made by a larger one."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.console import Console
+
+from tinygrad_seq import Graph, Tensor, gradflow, manual_seed
+from tinygrad_seq.gradflow import Parts, PerStep
+from tinygrad_seq.optim import Adam
+
+from .generate import generate
+from .heads import ManyToMany, total
+from .recurrent import RNN
+from .tasks import TextTask, alice, hello
+from .tasks.hello import NextToken
+from .training import train
+
+__all__ = ["Measured", "Sample", "TextTour", "WordTour", "text_tour", "word_tour"]
+
+
+class Measured(NamedTuple):
+    """A model on a word, at one moment of its training.
+
+    loss: L_1 + … + L_T, with its record.  losses: L_1 … L_T.  predictions: a token for each step.
+    flow: ‖∂L_T/∂h_t‖ for each step t.  parts: ∂L_T/∂W_x, split into what each step adds.
+    whole: ∂L_T/∂W_x as `backward` gives it.  far: ‖∂L_T/∂h_t‖ on a text of many steps.
+    """
+
+    loss: Tensor
+    losses: list[Tensor]
+    predictions: list[str]
+    flow: PerStep
+    parts: Parts
+    whole: np.ndarray
+    far: PerStep
+
+
+class WordTour(NamedTuple):
+    """HELLO, before and after.  solved: the update after which all predictions were right, None if never."""
+
+    task: NextToken
+    model: ManyToMany
+    updates: int
+    solved: int | None
+    before: Measured
+    after: Measured
+
+
+class Sample(NamedTuple):
+    """A text that the model made, and how."""
+
+    temperature: float
+    top_k: int | None
+    text: str
+
+
+class TextTour(NamedTuple):
+    """A character model of a real text.  bits: per character of the part of the text that was not trained on.
+
+    letters_alone: the bits without any model of what came before, from how often each character occurs.
+    """
+
+    task: TextTask
+    hidden: int
+    parameters: int
+    updates: int
+    bits: float
+    letters_alone: float
+    prompt: str
+    samples: list[Sample]
+
+
+def word_tour(
+    seed: int = 0, *, word: str = "HELLO", updates: int = 100, far: int = 50, console: Console | None = None
+) -> WordTour:
+    """Train an RNN (16 hidden units, Adam, lr 0.01) on a word, and measure it before and after.
+
+    far: the steps of the long text, which is the word over and over.
+    """
+    task = hello(word)
+    size = len(task.vocabulary)
+    manual_seed(seed)
+    model, untrained = ManyToMany(RNN(size, 16), size), ManyToMany(RNN(size, 16), size)
+    untrained.load_state_dict(model.state_dict())  # a twin that stays as it is, and with it the record made from it
+    before = measure(untrained, task, far)
+    solved: list[int] = []
+    done = 0
+
+    def watch() -> bool:
+        nonlocal done
+        done += 1
+        if not solved and (model(task.tokens).data.argmax(axis=-1) == task.targets).all():
+            solved.append(done)
+        return False
+
+    train(model, task.draw, Adam(model.parameters(), lr=0.01), updates=updates, clip=1.0, seed=seed, until=watch,
+          console=console, title=word)  # fmt: skip
+    return WordTour(task, model, updates, solved[0] if solved else None, before, measure(model, task, far))
+
+
+def measure(model: ManyToMany, task: NextToken, far: int) -> Measured:
+    """The model on the task, now."""
+    losses = model.losses(task.tokens, task.targets)
+    last = losses[-1]
+    logits = [node.data for node in Graph(*losses).named("ŷ")]
+    W_x = Graph(last).named("W_x")[0]
+    model.zero_grad()
+    last.backward()
+    whole = W_x.grad
+    model.zero_grad()
+    again = np.resize(np.append(task.tokens, task.targets[-1]), far + 1)
+    return Measured(
+        total(losses), losses, [task.vocabulary.token(int(y.argmax())) for y in logits], gradflow.per_step(last, "h"),
+        gradflow.parts(last, W_x), whole, gradflow.per_step(model.losses(again[:-1], again[1:])[-1], "h"),
+    )  # fmt: skip
+
+
+def text_tour(
+    seed: int = 0,
+    *,
+    updates: int = 800,
+    hidden: int = 96,
+    prompt: str = "Alice ",
+    length: int = 240,
+    console: Console | None = None,
+) -> TextTour:
+    """Train a character RNN on Alice's Adventures in Wonderland for some seconds, and let it go on from a prompt."""
+    task = TextTask(alice(), length=24, batch=32)
+    size = len(task.vocabulary)
+    manual_seed(seed)
+    model = ManyToMany(RNN(size, hidden, dtype=np.float32), size)
+    train(model, task.draw, Adam(model.parameters(), lr=0.01), updates=updates, clip=16.0, seed=seed, console=console,
+          title="Alice")  # fmt: skip
+    samples = []
+    for temperature, top_k in ((0.0, None), (0.5, None), (1.0, None), (1.0, 5)):
+        options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "rng": np.random.default_rng(seed)}
+        made = generate(model, task.vocabulary.encode(prompt), length, **options)
+        samples.append(Sample(temperature, top_k, task.vocabulary.decode(made)))
+    parameters = sum(p.size for p in model.parameters())
+    return TextTour(task, hidden, parameters, updates, task.bits(model), task.bits_of_letters(), prompt, samples)

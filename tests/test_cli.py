@@ -1,0 +1,284 @@
+"""The command line: exit codes, where output goes, and that a failure leaves nothing behind."""
+
+import os
+import re
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+from threadpoolctl import threadpool_info
+
+from tinygrad_seq import __version__, cli
+from tinygrad_seq.models.tour import text_tour, word_tour
+from tinygrad_seq.viz import GraphvizMissingError
+
+PICTURES = ("unrolled", "last_loss", "parts", "gradient_flow")
+FILES = {f"{name}.{ending}" for name in PICTURES for ending in ("svg", "png")}
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """The pictures, which take a second, made once."""
+    return cli.pictures(word_tour(far=5))
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch, tmp_path, drawn):
+    """A tour that takes no time, in an empty folder."""
+    monkeypatch.setattr(cli, "text_tour", partial(text_tour, updates=2, length=10))
+    monkeypatch.setattr(cli, "pictures", lambda word: drawn)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*args):
+    """The exit code of a command."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(args)
+    return ended.value.code or 0
+
+
+QUICKLY = """
+from functools import partial
+from tinygrad_seq import cli
+cli.text_tour = partial(cli.text_tour, updates=1, length=2)
+cli.pictures = lambda word: (dict.fromkeys(["unrolled", "last_loss", "parts", "gradient_flow"], "<svg/>"), {})
+cli.main(["tour"])
+"""  # the tour in a process of its own
+
+
+# ---- a tour --------------------------------------------------------------------------
+
+
+def test_a_tour_prints_a_table_and_writes_a_report(short, capsys):
+    """Two tables of four steps on standard output, the report where it says, nothing on standard error."""
+    code, said = run("tour"), capsys.readouterr()
+
+    assert code == 0
+    assert {path.name for path in (short / "out" / "tour").iterdir()} == FILES | {"index.html"}
+    assert re.findall(r"│ (\d) │ +(\w) +│ +(\w) +│ +(\w) +│", said.out)[4:] == [
+        ("1", "H", "E", "E"), ("2", "E", "L", "L"), ("3", "L", "L", "L"), ("4", "L", "O", "O"),
+    ]  # fmt: skip
+    for head in ("token", "target", "prediction", "L_t", "‖∂L_4/∂h_t‖", "‖∂L_4/∂W_x‖"):
+        assert head in said.out
+    assert said.out.splitlines()[-1] == f"The report: {os.path.join('out', 'tour', 'index.html')}"
+    assert max(map(len, said.out.splitlines())) <= 80
+    assert said.err == ""
+
+
+def test_the_report_is_the_same_for_the_same_seed(short):
+    """Byte for byte, page and pictures; another seed gives another report."""
+    for name, seed in (("a", "3"), ("b", "3"), ("c", "4")):
+        assert run("tour", "--out", name, "--seed", seed, "-q") == 0
+    a, b, c = ({path.name: path.read_bytes() for path in (short / name).iterdir()} for name in "abc")
+
+    assert a == b
+    assert a["index.html"] != c["index.html"]
+
+
+def test_a_second_tour_takes_the_place_of_the_first(short):
+    """What else lies in the folder stays, and no temporary file is left."""
+    (short / "notes.txt").write_text("mine")
+    assert run("tour", "--out", ".", "--seed", "1", "-q") == run("tour", "--out", ".", "-q") == 0
+
+    assert {path.name for path in short.iterdir()} == FILES | {"index.html", "notes.txt"}
+    assert "--seed 0" in (short / "index.html").read_text("utf-8")
+
+
+def test_quiet_prints_nothing(capsys):
+    """--quiet is for scripts: only errors are said."""
+    assert run("tour", "--quiet", "--out", "안녕 report") == 0
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("variables", "colours"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_colours_are_for_terminals_and_not_where_no_color_is_set(monkeypatch, capsys, variables, colours):
+    """NO_COLOR takes the colours away, also on a terminal."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in ({"FORCE_COLOR": "1", "TERM": "xterm-256color"} | variables).items():
+        monkeypatch.setenv(name, value)
+    run("tour")
+
+    assert ("\x1b[32m" in capsys.readouterr().out) == colours
+
+
+def test_one_thread_is_enough(monkeypatch):
+    """Matrices of this size gain nothing from more, and lose much on a busy machine; afterwards it is as before."""
+
+    def threads():
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    before, seen, real = threads(), [], cli.word_tour
+    monkeypatch.setattr(cli, "word_tour", lambda *args, **options: seen.extend(threads()) or real(*args, **options))
+    run("tour", "-q")
+
+    assert seen == [1] * len(before)
+    assert threads() == before
+
+
+@pytest.mark.slow
+def test_the_whole_tour_takes_less_than_a_minute(short):
+    """From a shell, with the text trained in full, by `python -m tinygrad_seq` too."""
+    start = perf_counter()
+    command = [sys.executable, "-m", "tinygrad_seq", "tour"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert perf_counter() - start < 60
+    bits = re.search(r"needs (\d\.\d\d) bits", " ".join((short / "out/tour/index.html").read_text("utf-8").split()))[1]
+    assert float(bits) < 3
+
+
+# ---- help and usage ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("args", [["--help"], ["-h"], ["tour", "--help"]])
+def test_help(args, capsys):
+    """It names the options, and writes nothing else."""
+    assert run(*args) == 0
+    assert "Usage: tinygrad-seq" in capsys.readouterr().out
+
+
+def test_version(capsys):
+    """The version of the package."""
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"tinygrad-seq, version {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ([], "Usage"),
+        (["tuor"], "No such command"),
+        (["tour", "--seed", "x"], "--seed"),
+        (["tour", "--seed", "-1"], "--seed"),
+        (["tour", "--seed", "1.5"], "--seed"),
+        (["tour", "--out", ""], "--out"),
+        (["tour", "--loud"], "--loud"),
+        (["tour", "extra"], "extra"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(args, says, short, capsys):
+    """With a word on standard error about what was wrong; nothing is made."""
+    assert run(*args) == 2
+    assert says in capsys.readouterr().err
+    assert list(short.iterdir()) == []
+
+
+# ---- failures ------------------------------------------------------------------------
+
+
+def a_line(err):
+    """Whether it is one line, not a traceback."""
+    return err.startswith("Error: ") and err.count("\n") == 1
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """Training would fail the test: the complaint must come before it."""
+    monkeypatch.setattr(cli, "word_tour", lambda *_, **__: pytest.fail("it trained first"))
+
+
+@pytest.mark.usefixtures("no_training")
+@pytest.mark.parametrize("out", ["taken", "taken/below", "taken/far/below"])
+def test_a_folder_that_is_a_file(out, short, capsys):
+    """Also where a folder above it is a file: exit code 1, one line, before the work."""
+    (short / "taken").write_text("mine")
+
+    assert run("tour", "--out", out) == 1
+    err = capsys.readouterr().err
+    assert a_line(err)
+    assert f"cannot write into the folder '{os.path.normpath(out)}'" in err
+    assert "--out" in err
+    assert (short / "taken").read_text() == "mine"
+
+
+@pytest.mark.usefixtures("no_training")
+@pytest.mark.skipif(sys.platform == "win32" or not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
+def test_a_folder_that_must_not_be_written(short, capsys):
+    """A folder without write permission: exit code 1, before the work."""
+    (short / "locked").mkdir(mode=0o500)
+
+    assert run("tour", "--out", "locked/tour") == 1
+    assert a_line(capsys.readouterr().err)
+
+
+@pytest.mark.usefixtures("no_training")
+def test_no_graphviz_program(monkeypatch, short, capsys):
+    """It says what to install, before the work, and makes no folder."""
+
+    def missing():
+        raise GraphvizMissingError("drawing needs a Graphviz program: `pip install graphviz-pure` is enough")
+
+    monkeypatch.setattr(cli, "layout_program", missing)
+
+    assert run("tour") == 1
+    err = capsys.readouterr().err
+    assert a_line(err)
+    assert "pip install graphviz-pure" in err
+    assert list(short.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("stop", "code", "says"),
+    [(KeyboardInterrupt, 130, "Interrupted"), (OSError(28, "No space left on device"), 1, "Error: ")],
+)
+@pytest.mark.parametrize("where", ["word_tour", "text_tour", "pictures", "tour_page", "write_all"])
+def test_what_stops_it_leaves_nothing(monkeypatch, short, capsys, where, stop, code, says):
+    """Ctrl-C is exit code 130, a full disk 1; the folders that were made are gone, those that were there are not."""
+
+    def stopped(*_, **__):
+        raise stop
+
+    (short / "out").mkdir()
+    monkeypatch.setattr(cli, where, stopped)
+
+    assert run("tour") == code
+    err = capsys.readouterr().err.strip()
+    assert err.startswith(says)
+    assert "\n" not in err
+    assert list(short.iterdir()) == [short / "out"]
+    assert list((short / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("left", [0, 1, 5])
+def test_a_disk_that_fills_up_while_writing(monkeypatch, short, capsys, left):
+    """After one file or five: none of them is there, what was there before is as it was."""
+    assert run("tour", "-q", "--seed", "1") == 0
+    before = {path: path.read_bytes() for path in (short / "out" / "tour").iterdir()}
+    write, room = Path.write_bytes, iter(range(left))
+
+    def write_bytes(path, content):
+        if next(room, None) is None:
+            write(path, content[:10])
+            raise OSError(28, "No space left on device", str(path))
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    assert run("tour", "--seed", "2") == 1
+    assert a_line(capsys.readouterr().err)
+    assert {path: path.read_bytes() for path in (short / "out" / "tour").iterdir()} == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes that break are of Unix")
+def test_a_reader_who_has_seen_enough(short):
+    """Standard output closed early, as by `| head -1`: no traceback, and the report is there."""
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-c", QUICKLY], stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+
+    assert (done.stderr, done.returncode) == ("", 1)
+    assert (short / "out" / "tour" / "index.html").is_file()
+
+
+def test_a_terminal_that_has_no_letters_for_it():
+    """Where the output's encoding lacks ‖ or ∂, a ? stands for it; nothing fails."""
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run([sys.executable, "-c", QUICKLY], capture_output=True, env=environment)
+
+    assert done.returncode == 0, done.stderr
+    assert b"The report: " in done.stdout

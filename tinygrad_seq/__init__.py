@@ -1,0 +1,43 @@
+"""An autograd engine that shows how sequence models learn.
+
+The record of a computation (`Tensor`, `Value`), one backward walk over it (`sweep`), and what is built on them.
+"""
+
+from . import errors, functional, gradflow, nn, optim
+from .autograd import grad, hessian, jacobian, jvp, value_and_grad, vjp
+from .backprop import Visit, sweep
+from .graph import Graph, Node, detect_anomaly, enable_grad, no_grad, scope, steps
+from .record import Op
+from .rng import manual_seed
+from .tensor import Parameter, Tensor
+from .value import Value
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Graph",
+    "Node",
+    "Op",
+    "Parameter",
+    "Tensor",
+    "Value",
+    "Visit",
+    "detect_anomaly",
+    "enable_grad",
+    "errors",
+    "functional",
+    "grad",
+    "gradflow",
+    "hessian",
+    "jacobian",
+    "jvp",
+    "manual_seed",
+    "nn",
+    "no_grad",
+    "optim",
+    "scope",
+    "steps",
+    "sweep",
+    "value_and_grad",
+    "vjp",
+]

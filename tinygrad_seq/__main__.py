@@ -1,0 +1,5 @@
+"""`python -m tinygrad_seq` is `tinygrad-seq`."""
+
+from .cli import main
+
+main()

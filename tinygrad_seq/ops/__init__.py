@@ -1,0 +1,33 @@
+"""The primitives: pairs of plain NumPy functions, `name` and `name_vjp`.
+
+`table` holds each by its name.  A new op is a pair in one of these files (and a line of samples in the tests).
+"""
+
+from types import ModuleType, SimpleNamespace
+
+from . import elementwise, linear, losses, reduce, scalars, shape
+from .primitive import Primitive
+
+__all__ = ["Primitive", "table"]
+
+BROADCASTING = {"matmul", "einsum", "broadcast_to"}
+
+
+def primitives(module: ModuleType) -> dict[str, Primitive]:
+    """The pairs of a module."""
+    pairs = {}
+    for name, forward in vars(module).items():
+        vjp = vars(module).get(f"{name}_vjp")
+        if vjp is not None and forward.__module__ == module.__name__:
+            pairs[name] = Primitive(
+                forward,
+                vjp,
+                scalar=getattr(scalars, name, None) if module is elementwise else None,
+                broadcasts=module is elementwise or name in BROADCASTING,
+            )
+    return pairs
+
+
+table = SimpleNamespace()
+for _module in (elementwise, linear, reduce, shape, losses):
+    vars(table).update(primitives(_module))

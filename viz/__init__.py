@@ -1,0 +1,32 @@
+"""Pictures of records: the unrolled graph, the op graph, and charts of gradient over time.
+
+Each reads a record that any model left, and changes nothing in it.
+"""
+
+from .charts import plot_gradient_flow, plot_parts
+from .drawing import Drawing
+from .errors import (
+    GraphvizFailedError,
+    GraphvizMissingError,
+    NoTimeStepsError,
+    PictureTooLargeError,
+    SaveError,
+    UnknownFormatError,
+)
+from .op_graph import draw_dot, draw_graph
+from .unrolled import draw_unrolled
+
+__all__ = [
+    "Drawing",
+    "GraphvizFailedError",
+    "GraphvizMissingError",
+    "NoTimeStepsError",
+    "PictureTooLargeError",
+    "SaveError",
+    "UnknownFormatError",
+    "draw_dot",
+    "draw_graph",
+    "draw_unrolled",
+    "plot_gradient_flow",
+    "plot_parts",
+]
