@@ -40,7 +40,7 @@ docs: $(VENV)/.dev ## run every example that a reader meets, then write the API 
 	@echo "The pages: out/docs/index.html"
 
 bench: $(VENV)/.peers ## measure beside micrograd, autograd and PyTorch
-	@set -e; for file in $$(grep -l '__main__' benchmarks/*.py); do echo "== $$file"; $(BIN)/python $$file; done
+	@set -e; for file in $$(grep -l '__main__' benchmarks/*.py); do echo "== $$file"; OPENBLAS_NUM_THREADS=1 $(BIN)/python $$file; done
 
 clean: ## remove everything that these tasks made
 	rm -rf $(VENV) $(TYPES) build out .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info

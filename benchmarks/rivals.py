@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from statistics import median
 from time import perf_counter
@@ -20,6 +21,7 @@ def race(contestants: dict[str, Callable[[], object]], rounds: int = 15) -> dict
         repeats[name] = max(1, round(SHORTEST / (perf_counter() - start)))
     for _ in range(rounds):
         for name, run in contestants.items():
+            gc.collect()  # each sweeps up its own garbage: micrograd's graphs are cycles, and would slow down the next
             start = perf_counter()
             for _ in range(repeats[name]):
                 run()

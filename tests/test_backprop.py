@@ -401,7 +401,6 @@ def no_collector():
     gc.enable()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "length"), [(Value, 1_000_000), (Tensor, 200_000)])
 def test_a_chain_of_a_million_ops(kind, length, no_collector):
     """Runs forward and backward without recursion, and is freed at once by reference counting alone."""

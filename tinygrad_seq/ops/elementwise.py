@@ -144,15 +144,19 @@ def tanh_vjp(g, out, x):
 
 
 def sigmoid(x):
+    e = np.asarray(-x)
+    if e.dtype.kind not in "fc":
+        e = e.astype(float)
     with np.errstate(over="ignore"):  # e^-x = inf is right: σ is 0 there
-        e = np.exp(-x)
+        np.exp(e, out=e)
     e += 1
-    return np.reciprocal(e, out=e) if e.__class__ is np.ndarray else 1 / e
+    return np.reciprocal(e, out=e)
 
 
 def sigmoid_vjp(g, out, x):
     d = g * out
-    return (d - d * out,)  # g out (1 - out): at most a quarter of g
+    d -= d * out
+    return (d,)  # g out (1 - out): at most a quarter of g
 
 
 def sigma(x):

@@ -38,7 +38,8 @@ def cross_entropy_vjp(g, out, x, *, at, each, axis, reduction):
     if each.__class__ is not float or each != 1:
         gx *= along(each, axis)
     gx -= counted(x, at, each)
-    gx *= along(g, axis)
+    if g.ndim or g != 1:
+        gx *= along(g, axis)
     return (gx,)
 
 
