@@ -143,17 +143,17 @@ class RNN(nn.Module):
         return self._unroll(xs, state, embed, self._name)
 
     def _unroll(self, xs: Any, h: Any, embed: Callable[[Any], Any] | None, name: str) -> Iterator[tuple[int, Any, Any]]:
-        here = scope(name) if name else nullcontext()
+        place = scope(name) if name else nullcontext()
         xs = xs if hasattr(xs, "__len__") else list(xs)
         if not len(xs):
             raise SequenceError("RNN needs a sequence of at least one step, got an empty one")
         batch = np.shape(xs[0]) if embed else np.shape(xs[0])[:-1]
-        with here:
+        with place:
             equation = self.equation()
             h = zero_state(batch, self.hidden_size, self.weight_hh_l0) if h is None else h
         for t, x in steps(xs):
             x = embed(x) if embed else x
-            with here:
+            with place:
                 x = as_input("RNN", x, self.input_size, self.weight_ih_l0)
                 h, state = equation.step(x, h)
             yield t, h, state

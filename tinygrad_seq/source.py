@@ -22,7 +22,7 @@ class _Inside(dict[str, bool]):
         return inside
 
 
-inside = _Inside({"<__array_function__ internals>": True})
+inside = _Inside()
 
 
 def user_line() -> str:

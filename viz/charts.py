@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,8 @@ EASTERN = (
     "Noto Sans Devanagari", "Noto Emoji", "Segoe UI Emoji", "Arial Unicode MS",
 )  # fmt: skip
 MANY = 40  # tokens under one axis
+SIMPLE = re.compile(r"[A-Za-z]+(_[A-Za-z0-9])?")  # names that Matplotlib can typeset: h, W_x
+ESCAPES = {0x2400 + code: repr(chr(code))[1:-1] for code in range(0x20)}  # its font has no signs for control characters
 
 
 def plot_gradient_flow(
@@ -66,7 +69,7 @@ def plot_gradient_flow(
                 markevery=list(np.flatnonzero(good)))  # fmt: skip
         mark_exceptions(ax, t, norms, floor, ceiling, colour)
     finish(ax, next(iter(series.values()))[0], tokens, title, floor, ceiling)
-    simple = name.isascii() and name.isalpha()
+    simple = SIMPLE.fullmatch(name) is not None and "_" not in name
     ax.set_ylabel(f"‖∂L/∂${name}_t$‖" if simple else f"‖∂L/∂{name} at step t‖", color=INK, parse_math=simple)
     if many or ax.get_legend_handles_labels()[1]:
         ax.legend(frameon=False, prop={"family": families()})
@@ -111,7 +114,8 @@ def plot_parts(
     mark_exceptions(ax, t, norms, floor, ceiling, LINES[0])
     finish(ax, t, tokens, title, floor, ceiling)
     called = getattr(source, "name", "") or "W"
-    ax.set_ylabel(f"‖part of ∂L/∂{called}‖", color=INK, parse_math=False)
+    typeset = SIMPLE.fullmatch(called) is not None
+    ax.set_ylabel(f"‖part of ∂L/∂${called}$‖" if typeset else f"‖part of ∂L/∂{called}‖", color=INK, parse_math=typeset)
     return ax
 
 
@@ -171,7 +175,7 @@ def finish(
     ax.set_xlim(t[0] - 0.6, t[-1] + 0.6)
     every = max(1, -(-len(t) // MANY))
     if tokens is not None:
-        words = [shortened(token_text(token)) for token in tokens]
+        words = [shortened(token_text(token).translate(ESCAPES)) for token in tokens]
         long = max(map(len, words)) > 6 and len(t) > 8
         ax.set_xticks(t[::every], [f"{word}\n{k}" for word, k in zip(words, t, strict=True)][::every], parse_math=False,
                       fontfamily=families(), rotation=60 if long else 0)  # fmt: skip

@@ -128,7 +128,7 @@ def _along(weight: Any, axis: int, logits: Any) -> Any:
 
 def _check_reduction(name: str, reduction: str) -> None:
     if reduction not in REDUCTIONS:
-        raise DataError(f'{name}: reduction must be "mean", "sum" or "none", got {reduction!r}')
+        raise DataError(f'{name}: reduction must be "mean", "sum" or "none", got {reduction!r} ({here()})')
 
 
 def _check_same(name: str, x: Any, target: Any) -> None:
