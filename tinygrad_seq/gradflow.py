@@ -16,17 +16,15 @@ from .graph import Graph, Node
 __all__ = ["Parts", "PerStep", "parts", "per_step"]
 
 
-class PerStep:
-    """The gradient of one named quantity at every time step.
+class Series:
+    """Something for every time step: `t`, the steps, and `norms`, its magnitude at each, also given by `np.asarray`."""
 
-    t: the steps.  norms: ‖∂L/∂h_t‖₂ of each, also given by `np.asarray`.  gradients: the gradients themselves.
-    """
+    sign = "{name}"
 
-    def __init__(self, name: str, t: list[int], gradients: list[Any]) -> None:
+    def __init__(self, name: str, t: list[int], values: Any) -> None:
         self.name = name
         self.t = np.array(t, int)
-        self.gradients = gradients
-        self.norms = np.array([np.linalg.norm(g) for g in gradients])
+        self.norms = np.array([np.linalg.norm(value) for value in values])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.norms, dtype)
@@ -35,22 +33,35 @@ class PerStep:
         return len(self.t)
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{t}: {norm:.3g}" for t, norm in zip(self.t, self.norms))
-        return f"PerStep(‖∂L/∂{self.name}_t‖, {shown})"
+        shown = ", ".join(f"{t}: {norm:.3g}" for t, norm in zip(self.t, self.norms, strict=True))
+        return f"{type(self).__name__}({self.sign.format(name=self.name)}, {shown})"
 
 
-class Parts:
+class PerStep(Series):
+    """The gradient of one named quantity at every time step.
+
+    t: the steps.  norms: ‖∂L/∂h_t‖₂ of each, also given by `np.asarray`.  gradients: the gradients themselves.
+    """
+
+    sign = "‖∂L/∂{name}_t‖"
+
+    def __init__(self, name: str, t: list[int], gradients: list[Any]) -> None:
+        super().__init__(name, t, gradients)
+        self.gradients = gradients
+
+
+class Parts(Series):
     """The gradient of a shared weight as a sum over time: ∂L/∂W = Σ_t (what step t adds).
 
     t: the steps that use the weight.  by_step: (T, *W.shape), one contribution each.  norms: their lengths.
     total: their sum, which is ∂L/∂W.
     """
 
+    sign = "‖∂L/∂{name} at step t‖"
+
     def __init__(self, name: str, t: list[int], by_step: np.ndarray) -> None:
-        self.name = name
-        self.t = np.array(t, int)
+        super().__init__(name, t, by_step)
         self.by_step = by_step
-        self.norms = np.linalg.norm(by_step.reshape(len(t), -1), axis=1)
         self.total = by_step.sum(axis=0)
 
     @property
@@ -59,16 +70,6 @@ class Parts:
         flat, whole = self.by_step.reshape(len(self.t), -1), self.total.ravel()
         length = whole @ whole
         return flat @ whole / length if length else np.zeros(len(self.t))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.norms, dtype)
-
-    def __len__(self) -> int:
-        return len(self.t)
-
-    def __repr__(self) -> str:
-        shown = ", ".join(f"{t}: {norm:.3g}" for t, norm in zip(self.t, self.norms))
-        return f"Parts(‖∂L/∂{self.name} at step t‖, {shown})"
 
 
 def per_step(loss: Node, name: str) -> PerStep:

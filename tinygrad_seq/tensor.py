@@ -110,6 +110,18 @@ class Recorded(Node):
     def __pos__(self) -> Self:
         return self
 
+    def __lt__(self, y: Any) -> Any:
+        return self._data < plain(y)
+
+    def __le__(self, y: Any) -> Any:
+        return self._data <= plain(y)
+
+    def __gt__(self, y: Any) -> Any:
+        return self._data > plain(y)
+
+    def __ge__(self, y: Any) -> Any:
+        return self._data >= plain(y)
+
     exp = F.exp
     log = F.log
     log1p = F.log1p
@@ -353,18 +365,6 @@ class Tensor(Recorded):
 
     def __ne__(self, y: object) -> Any:
         return self._data != plain(y)
-
-    def __lt__(self, y: Any) -> Any:
-        return self._data < plain(y)
-
-    def __le__(self, y: Any) -> Any:
-        return self._data <= plain(y)
-
-    def __gt__(self, y: Any) -> Any:
-        return self._data > plain(y)
-
-    def __ge__(self, y: Any) -> Any:
-        return self._data >= plain(y)
 
     __hash__ = object.__hash__
 

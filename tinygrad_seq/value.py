@@ -126,18 +126,6 @@ class Value(Recorded):
     def __eq__(self, y: object) -> bool:
         return self is y or self._data == plain(y)
 
-    def __lt__(self, y: Any) -> bool:
-        return self._data < plain(y)
-
-    def __le__(self, y: Any) -> bool:
-        return self._data <= plain(y)
-
-    def __gt__(self, y: Any) -> bool:
-        return self._data > plain(y)
-
-    def __ge__(self, y: Any) -> bool:
-        return self._data >= plain(y)
-
     __hash__ = object.__hash__
 
     def _shown(self) -> str:
