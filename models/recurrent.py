@@ -146,7 +146,7 @@ class RNN(nn.Module):
         place = scope(name) if name else nullcontext()
         xs = xs if hasattr(xs, "__len__") else list(xs)
         if not len(xs):
-            raise SequenceError("RNN needs a sequence of at least one step, got an empty one")
+            raise SequenceError(f"RNN needs a sequence of at least one step, got an empty one ({here()})")
         batch = np.shape(xs[0]) if embed else np.shape(xs[0])[:-1]
         with place:
             equation = self.equation()

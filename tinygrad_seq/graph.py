@@ -196,9 +196,9 @@ class detect_anomaly(_Mode):
 
     >>> from tinygrad_seq import Tensor, detect_anomaly
     >>> with detect_anomaly():
-    ...     y = Tensor([1e4], requires_grad=True).exp()    # doctest: +ELLIPSIS
+    ...     y = Tensor([1.0, float("nan")], requires_grad=True) + 1    # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    tinygrad_seq.errors.AnomalyError: exp made 1 infinite of 1 values ...
+    tinygrad_seq.errors.AnomalyError: add made 1 NaN of 2 values ...
     """
 
     def __init__(self, *, check_inf: bool = True) -> None:

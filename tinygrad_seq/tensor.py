@@ -440,7 +440,7 @@ class Tensor(Recorded):
             return recorded(*args, **kwargs)
         if function in WITHOUT_GRADIENT:
             return function(*[plain(x) for x in args], **{k: plain(x) for k, x in kwargs.items()})
-        raise no_derivative(f"np.{function.__name__}")
+        raise no_derivative(f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1))
 
 
 writer.make = Tensor
