@@ -3,7 +3,6 @@
 import numpy as np
 
 from .elementwise import sigma
-from .reduce import shift, softmax
 
 
 def reduced(loss, reduction):
@@ -28,13 +27,14 @@ def nll_vjp(g, out, logp, *, at, each, axis, reduction):
 
 def cross_entropy(x, *, at, each, axis, reduction):
     """log Σ exp(x) - x of the target."""
-    d = x - shift(x, axis)
+    d = x - np.maximum.reduce(x, axis=axis, keepdims=True)
     return weighed(np.log(np.add.reduce(np.exp(d), axis=axis)) - d[at], each, reduction)
 
 
 def cross_entropy_vjp(g, out, x, *, at, each, axis, reduction):
     """softmax(x) - one-hot(target), times how much each target counts."""
-    gx = softmax(x, axis=axis)
+    gx = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True))
+    gx /= np.add.reduce(gx, axis=axis, keepdims=True)
     if each.__class__ is not float or each != 1:
         gx *= along(each, axis)
     gx -= counted(x, at, each)

@@ -164,10 +164,7 @@ BLOCK = 512  # rows that are multiplied at once: few enough to stay in the cache
 def multiply_out(products: list[Product]) -> Any:
     """Σ left @ right, in blocks of factors laid end to end where that is less work."""
     first = products[0]
-    rows, inner, columns = *first.left.shape[-2:], first.right.shape[-1]
-    if len(products) == 1:
-        return first.array()
-    if first.left.ndim != 2 or inner * (rows + columns) >= rows * columns:
+    if first.left.ndim != 2 or not worth_joining(products):
         result = first.array()
         for p in products[1:]:
             result += p.array()
@@ -178,6 +175,14 @@ def multiply_out(products: list[Product]) -> Any:
         part = lefts.T.dot(np.concatenate([p.right for p in block]))
         result = part if result is None else np.add(result, part, out=result)
     return result
+
+
+def worth_joining(products: list[Product]) -> bool:
+    """Whether to copy the factors costs less than to add up the products."""
+    if len(products) < 3:
+        return False
+    (rows, inner), columns = products[0].left.shape, products[0].right.shape[-1]
+    return inner * (rows + columns) < rows * columns
 
 
 def blocks(products: list[Product]) -> Iterator[list[Product]]:
