@@ -6,7 +6,6 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 
 import pytest
 from threadpoolctl import threadpool_info
@@ -120,14 +119,12 @@ def test_one_thread_is_enough(monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_whole_tour_takes_less_than_a_minute(short):
-    """From a shell, with the text trained in full, by `python -m tinygrad_seq` too."""
-    start = perf_counter()
+def test_the_whole_tour_runs_from_a_shell(short):
+    """By `python -m tinygrad_seq` too; the text, trained in full, then needs less than 3 bits per character."""
     command = [sys.executable, "-m", "tinygrad_seq", "tour"]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert perf_counter() - start < 60
     bits = re.search(r"needs (\d\.\d\d) bits", " ".join((short / "out/tour/index.html").read_text("utf-8").split()))[1]
     assert float(bits) < 3
 
