@@ -39,7 +39,7 @@ docs: $(VENV)/.dev ## run every example that a reader meets, then write the API 
 	$(BIN)/pdoc --output-directory out/docs tinygrad_seq tinygrad_seq.models tinygrad_seq.viz
 	@echo "The pages: out/docs/index.html"
 
-bench: $(VENV)/.peers ## measure beside micrograd, autograd and PyTorch
+bench: $(VENV)/.peers ## measure beside micrograd and PyTorch
 	@set -e; for file in $$(grep -l '__main__' benchmarks/*.py); do echo "== $$file"; OPENBLAS_NUM_THREADS=1 $(BIN)/python $$file; done
 
 clean: ## remove everything that these tasks made

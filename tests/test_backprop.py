@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from tinygrad_seq import Op, Parameter, Tensor, Value, detect_anomaly, no_grad, scope, steps, sweep
+from tinygrad_seq import Op, Parameter, Tensor, Value, detect_anomaly, grad, no_grad, scope, steps, sweep
 from tinygrad_seq import functional as F
 from tinygrad_seq.errors import AnomalyError, GradientError, ShapeError, StaleGraphError, VjpError
 from tinygrad_seq.graph import Graph, Node
@@ -489,3 +489,15 @@ def test_an_op_of_ones_own_broadcasts_and_takes_fixed_arguments(x):
 
     assert_array_equal(x.grad, np.full(3, 20.0))
     assert y.grad is None
+
+
+def test_pytorchs_words_are_understood():
+    """retain_graph and retain_grad are accepted: the graph is kept anyway, and so is every gradient."""
+    x = Tensor([2.0], requires_grad=True)
+    y = x * x
+    y.retain_grad()
+
+    y.sum().backward(retain_graph=True)
+    assert grad(y.sum(), [x], retain_graph=True)[0].tolist() == [4]
+
+    assert (y.grad.tolist(), x.grad.tolist()) == ([1], [4])

@@ -27,6 +27,7 @@ def grad(
     inputs: Any = None,
     grad_outputs: Any = None,
     *,
+    retain_graph: bool | None = None,
     create_graph: bool = False,
     allow_unused: bool = False,
     argnums: int | Sequence[int] = 0,
@@ -35,8 +36,8 @@ def grad(
 
     grad(loss, [x, y]) gives a tuple with one array per input, as `torch.autograd.grad`.  outputs: one result or a
     list, whose gradients are added.  grad_outputs: d(something)/d(outputs), needed where they are no scalars.
-    create_graph: give Tensors, recorded in their turn.  Raises GradientError for an input that the outputs were not
-    made from; with allow_unused its gradient is None.
+    create_graph: give Tensors, recorded in their turn.  retain_graph: PyTorch's word, without effect.  Raises
+    GradientError for an input that the outputs were not made from; with allow_unused its gradient is None.
 
     grad(function) gives the function that computes the gradient of a scalar function by its argument number
     `argnums` (several: a tuple).

@@ -56,12 +56,15 @@ class Recorded(Node):
         self._data = data
         self.birth = next_birth()
 
-    def backward(self, gradient: Any = None, create_graph: bool = False) -> None:
+    def backward(
+        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False
+    ) -> None:
         """Set `.grad` of every node that this one was made from: d(this)/d(node).
 
         Leaves add to the gradient they have, as in PyTorch; all others hold that of the latest call.  gradient:
         d(something)/d(this), needed where this is no scalar.  create_graph: record the gradients in their turn, so
-        that they can be differentiated; `.grad` is then a Tensor, else an array.  Raises GradientError.
+        that they can be differentiated; `.grad` is then a Tensor, else an array.  retain_graph: PyTorch's word,
+        without effect: a graph is there as long as somebody holds it.  Raises GradientError.
 
         >>> from tinygrad_seq import Tensor
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
@@ -70,6 +73,9 @@ class Recorded(Node):
         array([2., 4.])
         """
         backward([(self, seed(self, gradient, create_graph))], create_graph)
+
+    def retain_grad(self) -> None:
+        """PyTorch's word, without effect: every node of a graph holds its gradient after `backward`."""
 
     def detach(self) -> Self:
         """The same data as a new leaf, through which no gradient goes."""
