@@ -27,12 +27,13 @@ def main() -> None:
         "Value": (Value(0.0), Value(1.0)),
     }
     for name, (start, one) in pairs.items():
+        runs: dict[int, list[tuple[float, float]]] = {n: [] for n in LENGTHS}
+        for _ in range(5):  # in turn, so that a busy machine disturbs all alike
+            for n in LENGTHS:
+                runs[n] += [once(start, one, n) for _ in range(max(1, 100_000 // n))]
         base = 0.0
         for n in LENGTHS:
-            runs = []
-            for _ in range(max(3, min(50, 300_000 // n))):
-                runs.append(once(start, one, n))
-            forward, backward = (median(times) * 1e6 for times in zip(*runs, strict=True))
+            forward, backward = (median(times) * 1e6 for times in zip(*runs[n], strict=True))
             base = base or forward + backward
             growth = (forward + backward) / base
             print(
