@@ -1,8 +1,11 @@
 """The record: what a node knows of itself, where it was made, and how the ambient state is kept and restored."""
 
+import _thread
 import asyncio
 import inspect
+import sys
 import threading
+import time
 from contextlib import suppress
 
 import numpy as np
@@ -454,3 +457,19 @@ def test_one_block_shared_by_two_threads_restores_each(x):
         thread.join()
 
     assert after == [True, True]
+
+
+def test_a_function_of_ours_may_be_all_that_a_thread_runs(monkeypatch):
+    """An op is recorded also where nothing of the user's is on the stack, as in a bare thread."""
+    failed = []
+    monkeypatch.setattr(sys, "unraisablehook", failed.append)
+    x = Tensor([0.5], requires_grad=True)
+    before = _thread._count()
+
+    _thread.start_new_thread(type(x).tanh, (x,))
+    deadline = time.monotonic() + 5
+    while _thread._count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    assert _thread._count() == before
+    assert failed == []

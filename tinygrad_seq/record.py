@@ -137,7 +137,10 @@ def write(
         node.op = node._x = node._y = None
         node.fixed = NOTHING
         node.requires_grad = False
-    frame = _getframe(3)
+    try:
+        frame = _getframe(3)  # who called the function that called record1, record2 or value2
+    except ValueError:  # nobody did: the function itself is what a thread runs
+        frame = _getframe(2)
     code = frame.f_code
     while inside[code.co_filename] and frame.f_back:
         frame = frame.f_back
