@@ -270,3 +270,11 @@ def test_an_initial_state_of_another_shape(shape):
     """The shape that is needed is said."""
     with pytest.raises(ShapeError, match=r"h_0 of shape \(1, 2, 4\), got"):
         RNN(3, 4)(np.ones((5, 2, 3)), np.zeros(shape))
+
+
+def test_a_wrong_size_is_located_at_the_users_line():
+    """What a model notices is said of the line that called it, not of a line inside the model."""
+    with pytest.raises(ShapeError, match=r"at t=1, test_models_recurrent\.py:\d+\)"):
+        RNN(4, 3)(np.ones((5, 2, 7)))
+    with pytest.raises(SequenceError, match=r"\(test_models_recurrent\.py:\d+\)"):
+        RNN(4, 3)(np.ones((0, 2, 4)))

@@ -205,4 +205,5 @@ def test_a_module_is_copied_with_its_parameters(again):
     other.first.bias.data = other.first.bias.data + 1
 
     assert not np.array_equal(other(x).data, net(x).data)
-    assert [path for path, _ in other.named_parameters()] == [path for path, _ in net.named_parameters()]
+    kept = [(path, p.name, p.requires_grad) for path, p in net.named_parameters()]
+    assert [(path, p.name, p.requires_grad) for path, p in other.named_parameters()] == kept

@@ -105,3 +105,21 @@ def test_a_loss_needs_its_weight():
     """The parts of what gradient? The error shows the call."""
     with pytest.raises(TypeError, match=r"plot_parts\(loss, "):
         plot_parts(Tensor([1.0], requires_grad=True).sum())
+
+
+def test_the_parts_are_labelled_by_their_weight():
+    """The axis names the weight, typeset with its subscript; a name that is no letter is written as it is."""
+    named = Series([1.0, 2.0])
+    named.name = "W_x"
+    assert plot_parts(named).get_ylabel() == "‖part of ∂L/∂$W_x$‖"
+
+    named.name = "weight_ih_l0"
+    assert plot_parts(named).get_ylabel() == "‖part of ∂L/∂weight_ih_l0‖"
+
+
+def test_control_characters_under_the_axis_are_spelt_out():
+    """A token that no font can draw is written as in Python, and Matplotlib has no glyph to miss."""
+    ax = plot_parts(Series([1.0, 2.0, 3.0]), tokens=["\x00", "\x1b", "a"])
+    ax.figure.canvas.draw()  # a missing glyph would warn, and a warning is an error here
+
+    assert [label.get_text().split("\n")[0] for label in ax.get_xticklabels()] == ["\\x00", "\\x1b", "a"]

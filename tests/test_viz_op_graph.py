@@ -104,3 +104,13 @@ def test_only_nodes_are_drawn():
     """An array is no graph."""
     with pytest.raises(TypeError, match="ndarray"):
         draw_graph(np.ones(2))
+
+
+def test_a_power_shows_its_exponent_and_a_constant_no_gradient():
+    """The circle says ^3, not only that there is a power; a number in the graph is called a constant."""
+    y = Value(2.0).named("x") ** 3 / 8
+    y.backward()
+    shown = [text for box in boxes(draw_graph(y)).values() for text in words(box)]
+
+    assert "^3" in shown
+    assert shown.count("constant") == 1

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-__all__ = ["Part", "product", "scattered", "total"]
+__all__ = ["Part", "product", "scattered"]
 
 
 class Part:
@@ -196,8 +196,3 @@ def blocks(products: list[Product]) -> Iterator[list[Product]]:
             block, height = [], 0
     if block:
         yield block
-
-
-def total(g: Any) -> Any:
-    """A contribution as what it stands for."""
-    return g.array() if isinstance(g, Part) else g
