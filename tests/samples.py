@@ -100,6 +100,14 @@ def products(draw, function):
 
 
 @st.composite
+def attentions(draw):
+    """Queries, keys and values, alone or in batches, causal or not."""
+    q, k, v = draw(st.sampled_from([((2, 3), (4, 3), (4, 2)), ((2, 1, 3), (2, 2, 3), (2, 2, 1))]))
+    fixed = {"is_causal": draw(st.booleans())}
+    return Case(F.scaled_dot_product_attention, (draw(arrays(q)), draw(arrays(k)), draw(arrays(v))), fixed)
+
+
+@st.composite
 def einsums(draw):
     subscripts, given = draw(st.sampled_from(sorted(EINSUMS.items())))
     return Case(lambda *xs: F.einsum(subscripts, *xs), tuple([draw(arrays(s)) for s in given]), {})
@@ -202,6 +210,14 @@ OPS = {
     "dropout": of(lambda x, p: F.dropout(x, p), REAL, p=lambda _: st.sampled_from([0.25, 0.5, 1])),
     "cast": of(F.cast, REAL, dtype=lambda _: st.just(np.float64)),
     "matmul": products(F.matmul),
+    "affine": of(
+        F.affine,
+        REAL,
+        REAL,
+        REAL,
+        shape=st.sampled_from([((3,), (3, 2), (2,)), ((2, 3), (3, 2), (2,)), ((2, 1, 3), (3, 4), (4,))]),
+    ),
+    "clip_gradient": of(F.clip_gradient, REAL, max_norm=lambda _: st.just(np.inf)),
     "outer": of(F.outer, REAL, REAL, shape=st.tuples(VECTOR, VECTOR)),
     "dot": of(F.dot, REAL, REAL, shape=FLAT),
     "einsum": einsums(),
@@ -296,6 +312,7 @@ FUNCTIONS = {
         REAL,
         shape=st.just(((2, 3), (3,), (3,))),
     ),
+    "scaled_dot_product_attention": attentions(),
     "chunk": fitting(joined_again(F.chunk), shape_and(lambda _: st.integers(1, 4), one_axis)),
     "split": fitting(joined_again(F.split), cut),
     "gather": fitting(F.gather, picks, shape=shapes(min_dims=1, min_side=1)),

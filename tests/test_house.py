@@ -20,7 +20,7 @@ LAYERS = [
     ["data", "numpy_functions"],
     ["tensor"],
     ["value"],
-    ["autograd", "nn", "optim", "checkpoint", "gradflow", "debugger", "testing"],
+    ["autograd", "nn", "optim", "checkpoint", "gradflow", "trace", "debugger", "testing"],
     ["tinygrad_seq"],  # __init__.py, the shop window
     ["models", "viz"],
     ["cli"],

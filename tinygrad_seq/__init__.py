@@ -10,6 +10,7 @@ from .graph import Graph, Node, detect_anomaly, enable_grad, no_grad, scope, ste
 from .record import Op
 from .rng import manual_seed
 from .tensor import Parameter, Tensor
+from .trace import Trace
 from .value import Value
 
 __version__ = "0.1.0"
@@ -20,6 +21,7 @@ __all__ = [
     "Op",
     "Parameter",
     "Tensor",
+    "Trace",
     "Value",
     "Visit",
     "detect_anomaly",

@@ -147,12 +147,16 @@ def walk(roots: Iterable[tuple[Node, Any]], create_graph: bool = False) -> Itera
         x = node._x
         y = node._y
         try:
-            if create_graph or node.fixed or x is None:
+            if create_graph or x is None:
                 inputs = node.inputs
                 sent = recorded_rule(node, g, place) if create_graph else rule(node, g)
             elif y is None:
                 inputs = (x,)
-                sent = op.vjp(g, node._data, x._data)
+                fixed = node.fixed
+                sent = op.vjp(g, node._data, x._data, **fixed) if fixed else op.vjp(g, node._data, x._data)
+            elif node.fixed:
+                inputs = (x, y)
+                sent = rule(node, g)
             else:
                 inputs = (x, y)
                 sent = op.vjp(g, node._data, x._data, y._data)

@@ -2,6 +2,7 @@
 
 __all__ = [
     "AnomalyError",
+    "CheckpointError",
     "DataError",
     "DtypeError",
     "GradientError",
@@ -12,6 +13,7 @@ __all__ = [
     "ShapeError",
     "StaleGraphError",
     "TinygradSeqError",
+    "UnknownNameError",
     "UnknownTokenError",
     "VjpError",
 ]
@@ -65,8 +67,18 @@ class SequenceError(TinygradSeqError, ValueError):
     """A sequence that cannot be stepped through, such as an empty one."""
 
 
+class CheckpointError(TinygradSeqError, ValueError):
+    """A file of weights, or a checkpoint, that cannot be read or does not fit."""
+
+
 class UnknownTokenError(TinygradSeqError, KeyError):
     """A token that the vocabulary does not have."""
 
     def __str__(self) -> str:  # KeyError would show the message in quotes
         return self.args[0] if self.args else ""
+
+
+class UnknownNameError(TinygradSeqError, KeyError):
+    """A name that is not in the record, or not there alone."""
+
+    __str__ = UnknownTokenError.__str__

@@ -1,6 +1,6 @@
 """The writer of the record: compute, and leave a node that says how.
 
-`record1`, `record2` and `record` differ only in the number of inputs: what is fast must not pack and unpack.
+`record1`, `record2`, `record3` and `record` differ only in the number of inputs: what is fast must not pack and unpack.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .graph import WATCH, Node, _place, here, next_birth
 from .ops import Primitive, table
 from .source import inside
 
-__all__ = ["Op", "record", "record1", "record2"]
+__all__ = ["Op", "record", "record1", "record2", "record3"]
 
 NOTHING: dict[str, Any] = {}
 place_now = _place.get
@@ -103,11 +103,36 @@ def record2(op: Primitive, x: Any, y: Any, fixed: dict[str, Any] = NOTHING) -> A
     return write(make, op, x, y, fixed, out, x.requires_grad or y.requires_grad)
 
 
+def record3(op: Primitive, x: Any, y: Any, z: Any) -> Any:
+    """op(x, y, z), recorded."""
+    try:
+        a = x._data
+        b = y._data
+        c = z._data
+        alike = a.dtype is b.dtype is c.dtype
+    except AttributeError:
+        return record(op, x, y, z)
+    if not alike:
+        return record(op, x, y, z)
+    try:
+        out = op.forward(a, b, c)
+    except Exception as error:
+        explain(op, (x, y, z), error)
+    if out.__class__ is not ndarray:
+        out = np.asarray(out)
+    out.setflags(False)  # by position: naming it would double the time
+    return write(make, op, None, (x, y, z), NOTHING, out, x.requires_grad or y.requires_grad or z.requires_grad)
+
+
 def record(op: Primitive, *xs: Any, **fixed: Any) -> Any:
     """op(*xs, **fixed), recorded; numbers and arrays among xs enter as constants, of one dtype with the rest."""
-    if any([isinstance(x, Node) and x.scalar for x in xs]):
-        return record_value(op, xs, fixed)
-    inputs = of_one_dtype(xs)
+    try:
+        dtype = xs[0]._data.dtype
+        inputs = xs if all([x._data.dtype is dtype for x in xs]) else of_one_dtype(xs)
+    except AttributeError:  # a number, an array, or a Value
+        if any([isinstance(x, Node) and x.scalar for x in xs]):
+            return record_value(op, xs, fixed)
+        inputs = of_one_dtype(xs)
     try:
         out = op.forward(*[x._data for x in inputs], **fixed)
     except Exception as error:
@@ -238,8 +263,8 @@ def explain(op: Primitive, inputs: tuple[Any, ...], error: Exception) -> NoRetur
 
 def _mismatch(op: Primitive, shapes: list[tuple[int, ...]]) -> str:
     """Which sizes do not fit, in words."""
-    if op.name == "matmul" and len(shapes) == 2:
-        x, y = shapes
+    if op.name in ("matmul", "affine"):
+        x, y = shapes[:2]
         if not x or not y:
             return "a product of matrices needs at least one axis on both sides; use * for a number"
         inner = y[-2] if len(y) > 1 else y[0]

@@ -1,10 +1,12 @@
 """Every op of the vocabulary by its name, as a function of tensors, values, arrays or numbers."""
 
+from .attention import scaled_dot_product_attention
 from .elementwise import (
     abs,
     add,
     cast,
     clip,
+    clip_gradient,
     cos,
     div,
     erf,
@@ -32,7 +34,7 @@ from .elementwise import (
     where,
 )
 from .index import gather, getitem, scatter, scatter_add, take
-from .layers import dropout, embedding, layer_norm, linear, one_hot
+from .layers import affine, dropout, embedding, layer_norm, linear, one_hot
 from .losses import binary_cross_entropy_with_logits, cross_entropy, mse, mse_loss, nll, nll_loss
 from .products import dot, einsum, matmul, outer
 from .reduce import (
@@ -80,6 +82,7 @@ view = reshape
 __all__ = [
     "abs",
     "add",
+    "affine",
     "argmax",
     "argmin",
     "binary_cross_entropy_with_logits",
@@ -89,6 +92,7 @@ __all__ = [
     "chunk",
     "clamp",
     "clip",
+    "clip_gradient",
     "concat",
     "cos",
     "cross_entropy",
@@ -138,6 +142,7 @@ __all__ = [
     "repeat",
     "reshape",
     "roll",
+    "scaled_dot_product_attention",
     "scatter",
     "scatter_add",
     "sigmoid",

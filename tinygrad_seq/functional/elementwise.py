@@ -186,6 +186,23 @@ def clip(x: Any, min: Any = None, max: Any = None) -> Any:
     return record1(table.clip, x, {"low": fixed(min, "clip", dtype), "high": fixed(max, "clip", dtype)})
 
 
+def clip_gradient(x: Any, max_norm: float) -> Any:
+    """x itself, but the gradient that goes back through it is shortened to a length of at most max_norm.
+
+    Put at the state of every time step it keeps a gradient from exploding on its way (Pascanu, Mikolov and Bengio
+    2013 clip at the end instead, see `optim.clip_grad_norm_`).  The clipped gradient is no derivative of the loss.
+
+    >>> from tinygrad_seq import Tensor, functional as F
+    >>> x = Tensor([3.0, 4.0], requires_grad=True)
+    >>> (F.clip_gradient(x, 1.0) ** 2).sum().backward()
+    >>> x.grad
+    array([0.6, 0.8])
+    """
+    if not max_norm > 0:
+        raise DataError(f"clip_gradient: max_norm must be a number above 0, got {max_norm!r} ({here()})")
+    return record1(table.clip_gradient, x, {"max_norm": float(max_norm)})
+
+
 def where(condition: Any, x: Any, y: Any) -> Any:
     """x where the condition holds, y elsewhere.  condition: booleans, broadcast with x and y.
 

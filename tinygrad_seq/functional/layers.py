@@ -9,16 +9,28 @@ import numpy as np
 from ..errors import DataError, ShapeError
 from ..graph import Node, here
 from ..ops import table
-from ..record import record1
+from ..record import record1, record3
 from ..rng import generator
 from .index import indices
 from .products import shape_of
 
+_affine = table.affine
+
+
+def affine(x: Any, W: Any, b: Any) -> Any:
+    """x W + b, in one op.  x: (…, inputs).  W: (inputs, outputs).  b: (outputs).  Returns (…, outputs).
+
+    >>> from tinygrad_seq import Tensor, functional as F
+    >>> F.affine(Tensor([1.0, 2.0]), Tensor([[3.0], [4.0]]), Tensor([5.0])).data
+    array([16.])
+    """
+    return record3(_affine, x, W, b)
+
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """x Wᵀ + b.  x: (…, in_features).  weight: (out_features, in_features).  bias: (out_features)."""
-    y = x @ weight.T
-    return y if bias is None else y + bias
+    W = weight.T
+    return x @ W if bias is None else affine(x, W, bias)
 
 
 def embedding(index: Any, weight: Any, padding_idx: int | None = None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -107,6 +108,9 @@ def expand(x: Any, *shape: Any) -> Any:
     return broadcast_to(x, [k if n == -1 and k is not None else n for n, k in zip(new, kept)])
 
 
+_getitem, _concat = table.getitem, table.concat
+
+
 def concat(xs: Any, axis: int = 0, *, dim: int | None = None) -> Any:
     """Joined along an axis that they have; all other sizes must be equal.
 
@@ -116,8 +120,9 @@ def concat(xs: Any, axis: int = 0, *, dim: int | None = None) -> Any:
     """
     axis = axis if dim is None else dim
     xs = _several("concat", xs)
-    one_axis("concat", xs[0], axis)
-    return record(table.concat, *xs, axis=axis)
+    if axis != 0 and axis != -1:
+        one_axis("concat", xs[0], axis)
+    return record(_concat, *xs, axis=axis)
 
 
 def stack(xs: Any, axis: int = 0, *, dim: int | None = None) -> Any:
@@ -149,9 +154,9 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0, *, dim: int | None = 
                 f"split into {indices_or_sections} equal parts cannot take {shape_of(x)} ({here()}): "
                 f"axis {axis} has {n}; chunk cuts unequal parts"
             )
-        ends = list(range(0, n + 1, n // indices_or_sections))
+        ends = range(0, n + 1, n // indices_or_sections)
     else:
-        ends = [0, *indices_or_sections, n]
+        ends = (0, *indices_or_sections, n)
     return _cut(x, ends, axis)
 
 
@@ -162,12 +167,20 @@ def chunk(x: Any, chunks: int, axis: int = 0, *, dim: int | None = None) -> list
     if chunks <= 0:
         raise DataError(f"chunk needs a positive number of parts, got {chunks} ({here()})")
     size = max(1, -(-n // chunks))
-    return _cut(x, [*range(0, max(n, 1), size), n], axis)
+    return _cut(x, (*range(0, max(n, 1), size), n), axis)
 
 
-def _cut(x: Any, ends: list[int], axis: int) -> list[Any]:
-    before = (slice(None),) * (axis % len(shape_of(x)))
-    return [record1(table.getitem, x, {"index": (*before, slice(i, j))}) for i, j in pairwise(ends)]
+def _cut(x: Any, ends: range | tuple[int, ...], axis: int) -> list[Any]:
+    parts = []
+    for place in _places(axis % len(shape_of(x)), ends):  # a loop: `write` counts frames to find the user's line
+        parts.append(record1(_getitem, x, place))
+    return parts
+
+
+@lru_cache(256)
+def _places(axis: int, ends: range | tuple[int, ...]) -> list[dict[str, Any]]:
+    """The fixed arguments of `getitem` for each part; the gates of every step are cut alike."""
+    return [{"index": (*(slice(None),) * axis, slice(i, j))} for i, j in pairwise(ends)]
 
 
 def flip(x: Any, axis: int | tuple[int, ...] | None = None, *, dim: int | tuple[int, ...] | None = None) -> Any:

@@ -10,7 +10,7 @@ from .primitive import Primitive
 
 __all__ = ["Primitive", "table"]
 
-BROADCASTING = {"matmul", "einsum", "broadcast_to"}
+BROADCASTING = {"affine", "matmul", "einsum", "broadcast_to"}
 
 
 def primitives(module: ModuleType) -> dict[str, Primitive]:

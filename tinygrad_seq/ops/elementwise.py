@@ -130,6 +130,16 @@ def cos_vjp(g, out, x):
     return (-g * np.sin(x),)
 
 
+def clip_gradient(x, *, max_norm):
+    """x itself; what goes back through it is never longer than max_norm."""
+    return x
+
+
+def clip_gradient_vjp(g, out, x, *, max_norm):
+    length = np.sqrt(np.sum(g * g))
+    return (g * (max_norm / np.maximum(length, max_norm)),) if max_norm < np.inf else (g,)
+
+
 # ---- activations ---------------------------------------------------------------------
 
 
@@ -143,14 +153,17 @@ def tanh_vjp(g, out, x):
     return (g - d,)  # g (1 - out²): never more than g, which is what makes gradients vanish
 
 
+ONE = {code: np.array(1, code) for code in "efdgFDG"}  # arrays, since they enter faster than numbers
+
+
 def sigmoid(x):
-    e = np.asarray(-x)
+    e = np.asarray(np.negative(x))
     if e.dtype.kind not in "fc":
         e = e.astype(float)
     with np.errstate(over="ignore"):  # e^-x = inf is right: σ is 0 there
-        np.exp(e, out=e)
-    e += 1
-    return np.reciprocal(e, out=e)
+        np.exp(e, e)
+    np.add(e, ONE[e.dtype.char], e)
+    return np.reciprocal(e, e)
 
 
 def sigmoid_vjp(g, out, x):

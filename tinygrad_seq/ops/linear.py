@@ -28,6 +28,16 @@ def matmul_vjp(g, out, x, y):
     return g @ np.swapaxes(y, -1, -2), np.swapaxes(x, -1, -2) @ g
 
 
+def affine(x, W, b):
+    """x W + b, as one op: no array for the product alone."""
+    y = matmul(x, W)
+    return np.add(y, b, y) if y.dtype is b.dtype else y + b
+
+
+def affine_vjp(g, out, x, W, b):
+    return *matmul_vjp(g, out, x, W), g  # the sweep sums the last over the rows that b was added to
+
+
 def outer(x, y):
     return x[:, None] * y
 

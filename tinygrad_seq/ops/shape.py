@@ -35,9 +35,11 @@ def concat(*xs, axis):
 
 def concat_vjp(g, out, *xs, axis):
     before = (slice(None),) * (axis % out.ndim)
-    ends = np.cumsum([x.shape[axis] for x in xs]).tolist()
-    starts = [0, *ends[:-1]]
-    return tuple([g[(*before, slice(i, j))] for i, j in zip(starts, ends, strict=True)])
+    parts, end = [], 0
+    for x in xs:
+        start, end = end, end + x.shape[axis]
+        parts.append(g[(*before, slice(start, end))])
+    return tuple(parts)
 
 
 def stack(*xs, axis):
