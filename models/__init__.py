@@ -1,21 +1,106 @@
 """Sequence models on the engine: their equations, the vocabulary that feeds them, training and generating."""
 
+from .attention import (
+    AdditiveAttention,
+    Attention,
+    DotAttention,
+    GeneralAttention,
+    LearnedPositions,
+    MultiheadAttention,
+    ScaledDotAttention,
+    SinusoidalPositions,
+    attention_of_kind,
+    causal_mask,
+    padding_mask_of,
+    self_attention,
+    sinusoidal_positions,
+)
+from .build import MODELS, Build, build
+from .experiment import Experiment
 from .generate import generate, sample
 from .heads import ManyToMany, ManyToOne, OneToMany
-from .recurrent import RNN, RNNCell, RNNEquation
-from .training import History, train
+from .recurrent import (
+    GRU,
+    LSTM,
+    RNN,
+    GRUCell,
+    GRUEquation,
+    LectureGRUEquation,
+    LSTMCell,
+    LSTMEquation,
+    RNNCell,
+    RNNEquation,
+)
+from .search import Hypothesis, beam, greedy
+from .seq2seq import Seq2Seq
+from .training import Batches, Checkpoint, History, Validation, train
+from .transformer import (
+    LectureSeq2Seq,
+    Transformer,
+    TransformerClassifier,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+    TransformerLM,
+    TransformerSeq2Seq,
+    TransformerTagger,
+)
+from .truncated import truncated_bptt
 from .vocabulary import Vocabulary
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "MODELS",
     "RNN",
+    "AdditiveAttention",
+    "Attention",
+    "Batches",
+    "Build",
+    "Checkpoint",
+    "DotAttention",
+    "Experiment",
+    "GRUCell",
+    "GRUEquation",
+    "GeneralAttention",
     "History",
+    "Hypothesis",
+    "LSTMCell",
+    "LSTMEquation",
+    "LearnedPositions",
+    "LectureGRUEquation",
+    "LectureSeq2Seq",
     "ManyToMany",
     "ManyToOne",
+    "MultiheadAttention",
     "OneToMany",
     "RNNCell",
     "RNNEquation",
+    "ScaledDotAttention",
+    "Seq2Seq",
+    "SinusoidalPositions",
+    "Transformer",
+    "TransformerClassifier",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
+    "TransformerLM",
+    "TransformerSeq2Seq",
+    "TransformerTagger",
+    "Validation",
     "Vocabulary",
+    "attention_of_kind",
+    "beam",
+    "build",
+    "causal_mask",
     "generate",
+    "greedy",
+    "padding_mask_of",
     "sample",
+    "self_attention",
+    "sinusoidal_positions",
     "train",
+    "truncated_bptt",
 ]

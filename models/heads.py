@@ -6,7 +6,7 @@
 
 The output is ŷ = h W_y + b_y everywhere, W_y (hidden, classes) and b_y (classes).  Inputs are tokens, integers that
 become one-hot vectors, or rows of an `embedding`; or vectors of your own.  Time is the first axis, the batch (which may
-be left out) the second.
+be left out) the second.  lengths: (batch), where the sequences of a ragged batch end; what comes after changes nothing.
 """
 
 from __future__ import annotations
@@ -17,21 +17,35 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_seq import Tensor, nn
+from tinygrad_seq import Tensor, nn, no_grad
 from tinygrad_seq import functional as F
-from tinygrad_seq.errors import DataError, DtypeError, SequenceError, ShapeError
+from tinygrad_seq.errors import DataError, SequenceError, ShapeError
+from tinygrad_seq.graph import here
 from tinygrad_seq.nn.layers import new_parameter, sizes
 
-from .recurrent import RNN
+from .attention import Attention, attention_of_kind
+from .recurrent import Recurrent
+from .recurrent.lengths import as_lengths
+from .sequences import as_labels, as_sequence, is_vectors, total
 
 __all__ = ["ManyToMany", "ManyToOne", "OneToMany"]
 
 
 class Head(nn.Module):
-    """What the three shapes have in common: how inputs are read, and the output ŷ = h W_y + b_y."""
+    """What the three shapes have in common: how inputs are read, and the output ŷ = h W_y + b_y.
+
+    reduction: of the losses of the steps; "sum", the lecture's L = L_1 + … + L_T, or "mean", over all targets of all
+    steps that count, which makes long and short sequences weigh alike.
+    """
 
     def __init__(
-        self, rnn: RNN, num_classes: int, embedding: nn.Embedding | None = None, *, ignore_index: int | None = None
+        self,
+        rnn: Recurrent,
+        num_classes: int,
+        embedding: nn.Embedding | None = None,
+        *,
+        ignore_index: int | None = None,
+        reduction: str = "sum",
     ) -> None:
         super().__init__()
         sizes(type(self).__name__, num_classes=num_classes)
@@ -40,48 +54,74 @@ class Head(nn.Module):
                 f"{type(self).__name__}: the embedding gives vectors of {embedding.embedding_dim} numbers, the "
                 f"recurrent layer takes {rnn.input_size}: the two must be equal"
             )
-        self.num_classes, self.ignore_index = num_classes, ignore_index
+        if reduction not in ("sum", "mean"):
+            raise DataError(f'{type(self).__name__}: reduction must be "sum" or "mean", got {reduction!r}')
+        self.num_classes, self.ignore_index, self.reduction = num_classes, ignore_index, reduction
         self.embedding = embedding
         self.rnn = rnn
-        dtype, bound = next(rnn.parameters()).dtype, 1 / sqrt(rnn.hidden_size)
-        self.W_y = nn.init.uniform_(new_parameter(rnn.hidden_size, num_classes, dtype=dtype), -bound, bound)
-        self.b_y = nn.init.uniform_(new_parameter(num_classes, dtype=dtype), -bound, bound)
+        bound = 1 / sqrt(self.num_features)
+        self.W_y = nn.init.uniform_(new_parameter(self.num_features, num_classes, dtype=rnn.dtype), -bound, bound)
+        self.b_y = nn.init.uniform_(new_parameter(num_classes, dtype=rnn.dtype), -bound, bound)
+
+    @property
+    def num_features(self) -> int:
+        """How many numbers the output is made of."""
+        return self.rnn.output_size
 
     def output(self, h: Any) -> Tensor:
         """ŷ, a number for each class: (batch, hidden) → (batch, classes)."""
-        return (h @ self.W_y + self.b_y).named("ŷ")
+        return F.affine(h, self.W_y, self.b_y).named("ŷ")
 
-    def step_loss(self, y: Tensor, target: Any) -> Tensor:
-        """L_t: the cross-entropy of one step, mean over the batch, where what is ignored counts as 0."""
-        if self.ignore_index is None:
-            return F.cross_entropy(y, target).named("L")
-        summed = F.cross_entropy(y, target, ignore_index=self.ignore_index, reduction="sum")
-        return (summed / max(1, np.size(target))).named("L")
+    def step_losses(self, outputs: Iterator[tuple[int, Tensor, Any]], targets: np.ndarray) -> list[Tensor]:
+        """[L_1, …, L_T]: the cross-entropy of each step, in nats.
+
+        With reduction="sum" each is a mean over the batch, where what is ignored counts as 0; with "mean" each is
+        its part of the mean over all targets.
+        """
+        ignored = -100 if self.ignore_index is None else self.ignore_index
+        counted = targets.size if self.ignore_index is None else int((targets != ignored).sum())
+        if not counted:
+            raise DataError(f"{type(self).__name__}: there is nothing to learn, every target is ignored ({here()})")
+        share = counted if self.reduction == "mean" else targets[0].size
+        losses = []
+        for target, (_, y, _) in zip(targets, outputs, strict=True):
+            L = F.cross_entropy(y, target, ignore_index=ignored, reduction="sum")
+            losses.append((L / share if share > 1 else L).named("L"))
+        return losses
 
     @property
     def num_tokens(self) -> int:
         """How many tokens it can read."""
         return self.rnn.input_size if self.embedding is None else self.embedding.num_embeddings
 
-    def states(self, xs: Any, state: Any = None) -> Iterator[tuple[int, Any, Any]]:
+    def states(
+        self, xs: Any, state: Any = None, *, lengths: Any = None, start: int = 1
+    ) -> Iterator[tuple[int, Any, Any]]:
         """(t, h_t, the state after it) for each step of tokens (T, …) or vectors (T, …, input)."""
-        xs = as_sequence(type(self).__name__, xs)
+        name = type(self).__name__
+        xs = as_sequence(name, xs)
         if is_vectors(xs):
-            return self.rnn.unroll(xs, state)
+            return self.rnn.unroll(xs, state, lengths=lengths, start=start)
+        if lengths is not None:
+            lengths = as_lengths(name, lengths, len(xs), xs.shape[1:])
+            xs = np.where(np.arange(len(xs))[:, None] < lengths, xs, 0)  # what stands in the padding is never read
         wrong = (xs < 0) | (xs >= self.num_tokens)
         if wrong.any():
-            t = int(np.argwhere(wrong)[0][0]) + 1
+            t = int(np.argwhere(wrong)[0][0]) + start
             raise IndexError(
-                f"{type(self).__name__}: token {xs[wrong].flat[0]} (at t={t}) is not one of the {self.num_tokens} that "
-                f"it reads, 0 to {self.num_tokens - 1}"
+                f"{name}: token {xs[wrong].flat[0]} (at t={t}) is not one of the {self.num_tokens} that it reads, "
+                f"0 to {self.num_tokens - 1}"
             )
         if self.embedding is not None:
-            return self.rnn.unroll(xs, state, embed=self.embedding)
-        return self.rnn.unroll(Tensor(F.one_hot(xs, self.num_tokens, self.W_y.dtype)), state)
+            return self.rnn.unroll(xs, state, embed=self.embedding, lengths=lengths, start=start)
+        one_hot = Tensor(F.one_hot(xs, self.num_tokens, self.W_y.dtype))
+        return self.rnn.unroll(one_hot, state, lengths=lengths, start=start)
 
-    def unroll(self, xs: Any, state: Any = None) -> Iterator[tuple[int, Tensor, Any]]:
+    def unroll(
+        self, xs: Any, state: Any = None, *, lengths: Any = None, start: int = 1
+    ) -> Iterator[tuple[int, Tensor, Any]]:
         """(t, ŷ_t, the state after it), step by step.  state: of an earlier unroll, to go on from there."""
-        for t, h, after in self.states(xs, state):
+        for t, h, after in self.states(xs, state, lengths=lengths, start=start):
             yield t, self.output(h), after
 
 
@@ -90,7 +130,7 @@ class ManyToMany(Head):
 
     rnn: the recurrent layer.  num_classes: how many tags, or tokens, there are.  embedding: for tokens; without one
     they become one-hot vectors of the layer's input size.  ignore_index: the target that counts as no loss, such as
-    padding.  Calling it gives the logits of all steps, (T, batch, classes).
+    padding.  reduction: see `Head`.  Calling it gives the logits of all steps, (T, batch, classes).
 
     >>> from tinygrad_seq.models import RNN, ManyToMany, Vocabulary
     >>> letters = Vocabulary.characters("HELLO")
@@ -109,30 +149,36 @@ class ManyToMany(Head):
             raise ShapeError(f"generating needs one prompt of shape (T), got {tokens.shape}")
         return tokens, None
 
-    def forward(self, xs: Any, state: Any = None) -> Tensor:
+    def forward(self, xs: Any, lengths: Any = None, state: Any = None) -> Tensor:
         """The logits of all steps, (T, batch, classes)."""
-        return F.stack([y for _, y, _ in self.unroll(xs, state)])
+        return F.stack([y for _, y, _ in self.unroll(xs, state, lengths=lengths)])
 
-    def losses(self, xs: Any, targets: Any, state: Any = None) -> list[Tensor]:
-        """The cross-entropy of every step, in nats, mean over the batch: [L_1, …, L_T].
-
-        targets: classes, (T) or (T, batch).
-        """
+    def losses(self, xs: Any, targets: Any, lengths: Any = None, state: Any = None) -> list[Tensor]:
+        """The cross-entropy of every step, in nats: [L_1, …, L_T].  targets: classes, (T) or (T, batch)."""
         xs = as_sequence(type(self).__name__, xs)
         targets = as_labels(type(self).__name__, targets)
         if len(targets) != len(xs):
             raise ShapeError(f"ManyToMany needs a target for each step, got {len(xs)} steps and {len(targets)} targets")
-        return [self.step_loss(y, targets[t - 1]) for t, y, _ in self.unroll(xs, state)]
+        return self.step_losses(self.unroll(xs, state, lengths=lengths), targets)
 
-    def loss(self, xs: Any, targets: Any, state: Any = None) -> Tensor:
+    def loss(self, xs: Any, targets: Any, lengths: Any = None, state: Any = None) -> Tensor:
         """L = L_1 + … + L_T."""
-        return total(self.losses(xs, targets, state))
+        return total(self.losses(xs, targets, lengths, state))
+
+    def predict(self, xs: Any, lengths: Any = None) -> np.ndarray:
+        """The most likely class of each step, (T, batch)."""
+        with no_grad():
+            return self(xs, lengths).data.argmax(axis=-1)
 
 
 class ManyToOne(Head):
-    """One prediction for a whole sequence, from the last state: ŷ = h_T W_y + b_y.
+    """One prediction for a whole sequence: ŷ = h_T W_y + b_y, or ŷ = c W_y + b_y with what attention makes of all h_t.
 
-    rnn, num_classes, embedding: as in `ManyToMany`.  Calling it gives the logits, (batch, classes).
+    rnn, num_classes, embedding: as in `ManyToMany`; with both directions h_T is joined by h_1 of the way back.
+    attention: None, "dot", "scaled_dot", "general" or "additive", or one of your own.  It pools: a query q, which is
+    learnt, asks all states, c = Σ_t w_t h_t, so that no step is farther away than another.
+    regression: the label is a number, not a class, and the loss the squared error.
+    Calling it gives the logits, (batch, classes), or numbers, (batch, 1).
 
     >>> from tinygrad_seq.models import RNN, ManyToOne, Vocabulary
     >>> letters = Vocabulary.characters("spam")
@@ -140,22 +186,71 @@ class ManyToOne(Head):
     (2,)
     """
 
-    def forward(self, xs: Any) -> Tensor:
-        """The logits, (batch, classes)."""
-        *_, (_, h, _) = self.states(xs)
-        return self.output(h)
+    def __init__(
+        self,
+        rnn: Recurrent,
+        num_classes: int,
+        embedding: nn.Embedding | None = None,
+        *,
+        attention: str | Attention | None = None,
+        regression: bool = False,
+    ) -> None:
+        super().__init__(rnn, num_classes, embedding)
+        if regression and num_classes != 1:
+            raise DataError(f"ManyToOne: a regression has one output, got num_classes={num_classes}")
+        self.regression = regression
+        size = rnn.output_size
+        if isinstance(attention, str):
+            attention = attention_of_kind(attention, size, size, dtype=rnn.dtype)
+        self.attention = attention
+        if attention is not None:
+            bound = 1 / sqrt(attention.query_size(size))
+            query = new_parameter(attention.query_size(size), dtype=rnn.dtype)
+            self.q = nn.init.uniform_(query, -bound, bound)
 
-    def loss(self, xs: Any, labels: Any) -> Tensor:
-        """The cross-entropy, in nats, mean over the batch.  labels: classes, (batch), or one number without a batch."""
+    def forward(self, xs: Any, lengths: Any = None) -> Tensor:
+        """The logits, (batch, classes)."""
+        return self.output(self.read(xs, lengths)[0])
+
+    def weights(self, xs: Any, lengths: Any = None) -> Tensor:
+        """How much attention gives to each step, (batch, T).  Raises DataError where there is none."""
+        if self.attention is None:
+            raise DataError('ManyToOne has no attention, so no weights: make it with attention="additive"')
+        return self.read(xs, lengths)[1]
+
+    def read(self, xs: Any, lengths: Any = None) -> tuple[Tensor, Any]:
+        """What ŷ is made of, (batch, hidden), and the weights of attention, or None."""
+        read = list(self.states(xs, lengths=lengths))
+        if self.attention is None:
+            return self.rnn.last(read[-1][2]), None
+        hs = F.stack([h for _, h, _ in read], axis=-2)  # (batch, T, hidden)
+        mask = None if lengths is None else np.arange(len(read)) >= np.asarray(lengths)[:, None]
+        return self.attention(self.q, hs, mask)
+
+    def loss(self, xs: Any, labels: Any, lengths: Any = None) -> Tensor:
+        """The cross-entropy, in nats, or squared error; mean over the batch.
+
+        labels: classes, (batch), or one number without a batch; numbers of that shape for a regression.
+        """
+        if self.regression:
+            y = self(xs, lengths).squeeze(-1)
+            return F.mse_loss(y, np.asarray(labels, y.dtype)).named("L")
         labels = as_labels(type(self).__name__, labels, "label")
-        return F.cross_entropy(self(xs), labels).named("L")
+        return F.cross_entropy(self(xs, lengths), labels).named("L")
+
+    def predict(self, xs: Any, lengths: Any = None) -> np.ndarray:
+        """The most likely class, or the number, of each sequence, (batch)."""
+        with no_grad():
+            y = self(xs, lengths).data
+        return y[..., 0] if self.regression else y.argmax(axis=-1)
 
 
 class OneToMany(Head):
     """A sequence from one vector: h_0 = tanh(v W_v + b_v), and each token is the input that makes the next.
 
-    rnn: the recurrent layer.  num_classes: how many tokens there are.  vector_size: of v.  start: the token that
-    stands before the first.  embedding, ignore_index: as in `ManyToMany`.
+    rnn: the recurrent layer, in one direction; each of its layers starts from h_0, an LSTM's with C_0 = 0.
+    num_classes: how many tokens there are.  vector_size: of v.  start: the token that stands before the first.
+    embedding, ignore_index, reduction: as in `ManyToMany`.
 
     >>> import numpy as np
     >>> from tinygrad_seq.models import RNN, OneToMany, Vocabulary
@@ -167,15 +262,18 @@ class OneToMany(Head):
 
     def __init__(
         self,
-        rnn: RNN,
+        rnn: Recurrent,
         num_classes: int,
         vector_size: int,
         *,
         start: int,
         embedding: nn.Embedding | None = None,
         ignore_index: int | None = None,
+        reduction: str = "sum",
     ) -> None:
-        super().__init__(rnn, num_classes, embedding, ignore_index=ignore_index)
+        super().__init__(rnn, num_classes, embedding, ignore_index=ignore_index, reduction=reduction)
+        if rnn.bidirectional:
+            raise DataError("OneToMany writes from left to right: it needs a recurrent layer with one direction")
         sizes("OneToMany", vector_size=vector_size)
         if not 0 <= start < self.num_tokens:
             raise DataError(f"OneToMany: start must be one of the tokens, 0 to {self.num_tokens - 1}, got {start}")
@@ -184,12 +282,12 @@ class OneToMany(Head):
         self.W_v = nn.init.uniform_(new_parameter(vector_size, rnn.hidden_size, dtype=dtype), -bound, bound)
         self.b_v = nn.init.uniform_(new_parameter(rnn.hidden_size, dtype=dtype), -bound, bound)
 
-    def initial(self, v: Any) -> Tensor:
-        """h_0 of the vector: (batch, vector) → (batch, hidden)."""
+    def initial(self, v: Any) -> Any:
+        """The state of the vector, (batch, vector): h_0, (batch, hidden), for each layer."""
         if np.shape(v)[-1:] != (self.vector_size,):
             raise ShapeError(f"OneToMany takes vectors of {self.vector_size} numbers, got shape {np.shape(v)}")
         v = v if isinstance(v, Tensor) else Tensor(v, dtype=self.W_v.dtype, name="v")
-        return F.tanh(v @ self.W_v + self.b_v).named("h")
+        return self.rnn.starting(F.tanh(F.affine(v, self.W_v, self.b_v)).named("h"))
 
     def begin(self, v: Any) -> tuple[np.ndarray, Any]:
         """How to generate from a vector: what to read first, and from which state on."""
@@ -216,55 +314,22 @@ class OneToMany(Head):
     def losses(self, v: Any, targets: Any) -> list[Tensor]:
         """[L_1, …, L_T] of the targets, (T) or (T, batch), given v, (vector) or (batch, vector)."""
         targets = as_labels("OneToMany", targets)
-        return [self.step_loss(y, targets[t - 1]) for t, y, _ in self.spell(v, targets)]
+        return self.step_losses(self.spell(v, targets), targets)
 
     def loss(self, v: Any, targets: Any) -> Tensor:
         """L = L_1 + … + L_T."""
         return total(self.losses(v, targets))
 
+    def predict(self, v: Any, length: int, end: int | None = None) -> np.ndarray:
+        """The most likely tokens, one after the other, (length, batch); after `end` there is nothing but `end`.
 
-# ---- what the shapes share -----------------------------------------------------------
-
-
-def total(losses: list[Tensor]) -> Tensor:
-    """L_1 + … + L_T."""
-    loss = losses[0]
-    for L in losses[1:]:
-        loss = loss + L
-    return loss.named("loss") if len(losses) > 1 else loss
-
-
-def is_vectors(xs: Any) -> bool:
-    """Whether inputs are vectors, not tokens."""
-    return isinstance(xs, Tensor) or xs.dtype.kind == "f"
-
-
-def as_sequence(head: str, xs: Any) -> Any:
-    """Inputs as a tensor, or as an array of numbers, of at least one step."""
-    xs = xs.data if isinstance(xs, Tensor) and xs.dtype.kind != "f" else xs
-    xs = xs if isinstance(xs, Tensor) else as_array(head, xs)
-    if xs.ndim == 0 or not len(xs):
-        raise SequenceError(f"{head} needs a sequence of at least one step, got shape {xs.shape}")
-    if not is_vectors(xs) and xs.dtype.kind not in "iu":
-        raise DtypeError(f"{head} takes tokens, which are integers (see Vocabulary.encode), or vectors, got {xs.dtype}")
-    return xs
-
-
-def as_labels(head: str, targets: Any, kind: str = "target") -> np.ndarray:
-    """Targets as integers, of at least one."""
-    array = as_array(head, targets.data if isinstance(targets, Tensor) else targets)
-    if not array.size:
-        raise SequenceError(f"{head} needs at least one {kind}, got shape {array.shape}")
-    if array.dtype.kind not in "iu":
-        raise DtypeError(f"{head} needs integers as {kind}s, got {array.dtype}")
-    return array
-
-
-def as_array(head: str, data: Any) -> np.ndarray:
-    """An array of what may be a list, but not of rows of different lengths."""
-    try:
-        return np.asarray(data)
-    except ValueError:
-        raise DataError(
-            f"{head} needs rows of equal length: fill up the shorter ones, as Vocabulary.encode_all does"
-        ) from None
+        v: (batch, vector).
+        """
+        with no_grad():
+            state = self.initial(v)
+            tokens = [np.full(np.shape(v)[:-1], self.start)]
+            for t in range(1, length + 1):
+                *_, (_, y, state) = self.unroll(tokens[-1][None], state, start=t)
+                chosen = y.data.argmax(axis=-1)
+                tokens.append(chosen if end is None else np.where(tokens[-1] == end, end, chosen))
+        return np.stack(tokens[1:])

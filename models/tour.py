@@ -12,8 +12,9 @@ from tinygrad_seq.gradflow import Parts, PerStep
 from tinygrad_seq.optim import Adam
 
 from .generate import generate
-from .heads import ManyToMany, total
+from .heads import ManyToMany
 from .recurrent import RNN
+from .sequences import total
 from .tasks import TextTask, alice, hello
 from .tasks.hello import NextToken
 from .training import train

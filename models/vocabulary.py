@@ -23,7 +23,8 @@ class Vocabulary:
 
     tokens: all different.  unit: "character", of which texts are made without anything between, or "word", with a
     space between.  unknown: the token that stands for any other; without it another token is an error.  padding: the
-    token that fills up the shorter texts of a batch.  Both come first where they are not among the tokens.
+    token that fills up the shorter texts of a batch.  begin, end: the tokens before the first and after the last of a
+    text that is to be written.  These come first where they are not among the tokens: padding, begin, end, unknown.
     normalize: the Unicode form that texts are brought into first: "NFC" makes one character of a letter and its
     accent, "NFD" takes Hangul apart into its letters (jamo).
     Raises SequenceError for no token at all, DataError for one that comes twice.
@@ -48,19 +49,26 @@ class Vocabulary:
         unit: Unit = "character",
         unknown: str | None = None,
         padding: str | None = None,
+        begin: str | None = None,
+        end: str | None = None,
         normalize: Form | None = None,
     ) -> None:
         if unit not in ("character", "word"):
             raise DataError(f'Vocabulary: unit must be "character" or "word", got {unit!r}')
         if normalize is not None and normalize not in FORMS:
             raise DataError(f"Vocabulary: normalize must be None or one of {', '.join(FORMS)}, got {normalize!r}")
-        if padding is not None and padding == unknown:
-            raise DataError(f"Vocabulary: padding and unknown must be two different tokens, both are {padding!r}")
+        special = {"padding": padding, "begin": begin, "end": end, "unknown": unknown}
+        of_role: dict[str, str] = {}
+        for role, token in special.items():
+            if token is not None and token in of_role:
+                raise DataError(
+                    f"Vocabulary: {of_role[token]} and {role} must be two different tokens, both are {token!r}"
+                )
+            of_role |= {} if token is None else {token: role}
         given = list(tokens)
-        special = [token for token in (padding, unknown) if token is not None and token not in given]
-        self.tokens = tuple(special + given)
+        self.tokens = tuple([token for token in of_role if token not in given] + given)
         self.unit: Unit = unit
-        self.unknown, self.padding, self.normalize = unknown, padding, normalize
+        self.unknown, self.padding, self.begin, self.end, self.normalize = unknown, padding, begin, end, normalize
         if not given:
             raise SequenceError("a vocabulary needs at least one token, got none: was the text empty?")
         self._index: dict[str, int] = {}
@@ -73,22 +81,33 @@ class Vocabulary:
 
     @classmethod
     def characters(
-        cls, text: str, *, unknown: str | None = None, padding: str | None = None, normalize: Form | None = None
+        cls,
+        text: str,
+        *,
+        unknown: str | None = None,
+        padding: str | None = None,
+        begin: str | None = None,
+        end: str | None = None,
+        normalize: Form | None = None,
     ) -> Self:
         """All characters (Unicode code points) of a text, in the order in which they first come."""
-        return cls._of(text, "character", unknown, padding, normalize)
+        found = dict.fromkeys(tokens_of(text, "character", normalize))
+        return cls(found, unknown=unknown, padding=padding, begin=begin, end=end, normalize=normalize)
 
     @classmethod
     def words(
-        cls, text: str, *, unknown: str | None = None, padding: str | None = None, normalize: Form | None = None
+        cls,
+        text: str,
+        *,
+        unknown: str | None = None,
+        padding: str | None = None,
+        begin: str | None = None,
+        end: str | None = None,
+        normalize: Form | None = None,
     ) -> Self:
         """All words of a text, in the order in which they first come: what stands between spaces or line ends."""
-        return cls._of(text, "word", unknown, padding, normalize)
-
-    @classmethod
-    def _of(cls, text: str, unit: Unit, unknown: str | None, padding: str | None, normalize: Form | None) -> Self:
-        found = tokens_of(text, unit, normalize)
-        return cls(dict.fromkeys(found), unit=unit, unknown=unknown, padding=padding, normalize=normalize)
+        found = dict.fromkeys(tokens_of(text, "word", normalize))
+        return cls(found, unit="word", unknown=unknown, padding=padding, begin=begin, end=end, normalize=normalize)
 
     # ---- texts to numbers ----
 
@@ -108,12 +127,16 @@ class Vocabulary:
             raise self._unknown_token(found, indices.index(None))
         return np.array(indices, int)
 
-    def encode_all(self, texts: Iterable[str]) -> np.ndarray:
+    def encode_all(self, texts: Iterable[str], *, ended: bool = False) -> np.ndarray:
         """The indices of several texts, (T, batch): time first, the shorter ones filled up with padding at their end.
 
+        ended: with the end token after each.
         Raises SequenceError for no texts or an empty one, DataError where lengths differ and there is no padding token.
         """
-        rows = [self.encode(text) for text in texts]
+        if ended and self.end is None:
+            raise DataError("encode_all: the vocabulary has no end token to put after each text: give it end='<eos>'")
+        after = [self._index[self.end]] if ended and self.end is not None else []
+        rows = [[*self.encode(text).tolist(), *after] for text in texts]
         lengths = [len(row) for row in rows]
         if not rows or not min(lengths):
             what = f"text number {lengths.index(0)} is empty" if rows else "got no text"
@@ -135,14 +158,19 @@ class Vocabulary:
     # ---- and back ----
 
     def decode(self, indices: Any) -> str:
-        """The text of indices (T), without the padding.  Raises IndexError for an index out of range, also for -1."""
+        """The text of indices (T) up to the end token, without padding and begin.
+
+        Raises IndexError for an index out of range, also for -1.
+        """
         array = np.asarray(indices if hasattr(indices, "__array__") or isinstance(indices, str) else list(indices))
         if array.ndim != 1:
             raise ShapeError(f"decode takes the indices of one text, (T), got shape {array.shape}")
         if array.size and array.dtype.kind not in "iu":
             raise DtypeError(f"decode takes integers, got {array.dtype}")
         found = [self.token(i) for i in array.tolist()]
-        return (" " if self.unit == "word" else "").join(token for token in found if token != self.padding)
+        found = found[: found.index(self.end)] if self.end in found else found
+        silent = (self.padding, self.begin)
+        return (" " if self.unit == "word" else "").join(token for token in found if token not in silent)
 
     def token(self, index: int) -> str:
         """The token of that index.  Raises IndexError, also for -1."""
@@ -170,7 +198,7 @@ class Vocabulary:
         return isinstance(other, Vocabulary) and self.to_dict() == other.to_dict()
 
     def __hash__(self) -> int:
-        return hash((self.tokens, self.unit, self.unknown, self.padding, self.normalize))
+        return hash((self.tokens, self.unit, self.unknown, self.padding, self.begin, self.end, self.normalize))
 
     def __repr__(self) -> str:
         return f"Vocabulary({len(self)} {self.unit}s: {self._shown()})"
@@ -181,19 +209,42 @@ class Vocabulary:
         """All there is to it as plain data, for JSON."""
         return {
             "tokens": list(self.tokens), "unit": self.unit, "unknown": self.unknown, "padding": self.padding,
-            "normalize": self.normalize,
+            "begin": self.begin, "end": self.end, "normalize": self.normalize,
         }  # fmt: skip
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The vocabulary that `to_dict` told of.  Raises DataError for what it did not tell."""
-        expected = {"tokens", "unit", "unknown", "padding", "normalize"}
+        expected = {"tokens", "unit", "unknown", "padding", "begin", "end", "normalize"}
         if not isinstance(data, Mapping) or set(data) != expected or not isinstance(data["tokens"], list | tuple):
             raise DataError(f"a vocabulary is saved as a dict with {', '.join(sorted(expected))}; got {_excerpt(data)}")
         options = {name: data[name] for name in expected - {"tokens"}}
         return cls(data["tokens"], **options)
 
     # ---- in words ----
+
+    def difference(self, other: Vocabulary) -> str | None:
+        """In what another vocabulary differs from this one, in words; None if it gives every token the same number.
+
+        >>> from tinygrad_seq.models import Vocabulary
+        >>> print(Vocabulary("HELO").difference(Vocabulary("HELP")))
+        token 3 is 'O' here and 'P' there; only here: 'O'; only there: 'P'
+        """
+        found = []
+        for name in ("unit", "normalize", "padding", "begin", "end", "unknown"):
+            here, there = getattr(self, name), getattr(other, name)
+            if here != there:
+                found.append(f"{name} is {here!r} here and {there!r} there")
+        if len(self) != len(other):
+            found.append(f"{len(self)} tokens here and {len(other)} there")
+        first = next((i for i, pair in enumerate(zip(self.tokens, other.tokens)) if pair[0] != pair[1]), None)
+        if first is not None:
+            found.append(f"token {first} is {self.tokens[first]!r} here and {other.tokens[first]!r} there")
+        for where, these, those in (("here", self, other), ("there", other, self)):
+            only = [repr(token) for token in these if token not in those]
+            if only:
+                found.append(f"only {where}: {' '.join(only[:8])}{' …' if len(only) > 8 else ''}")
+        return "; ".join(found) or None
 
     def _shown(self, most: int = 12) -> str:
         first = self.tokens[:most]

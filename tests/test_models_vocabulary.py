@@ -115,6 +115,51 @@ def test_it_is_a_container():
     assert vocabulary != Vocabulary.characters("OLEH")
 
 
+def test_texts_to_be_written_have_a_beginning_and_an_end():
+    """Special tokens come first; encode_all puts the end; decode stops there and leaves the others out."""
+    vocabulary = Vocabulary("ab", padding="<pad>", begin="<bos>", end="<eos>", unknown="<unk>")
+    table = vocabulary.encode_all(["ab", "", "b"], ended=True)
+
+    assert vocabulary.tokens == ("<pad>", "<bos>", "<eos>", "<unk>", "a", "b")
+    np.testing.assert_array_equal(table, [[4, 2, 5], [5, 0, 2], [2, 0, 0]])
+    assert [vocabulary.decode(column) for column in table.T] == ["ab", "", "b"]
+    assert vocabulary.decode([1, 4, 0, 5, 2, 4]) == "ab"
+    assert vocabulary.encode_all(["ab"]).tolist() == [[4], [5]]
+
+
+@given(TEXTS, st.sampled_from([None, "NFC", "NFD"]))
+def test_no_difference_is_the_same_numbers(text, normalize):
+    """None for an equal vocabulary, words for any other, from both sides."""
+    one = Vocabulary.characters(text, normalize=normalize, end="<eos>")
+    others = [
+        Vocabulary.from_dict(one.to_dict() | {"tokens": [*one.tokens, "<new>"]}),
+        Vocabulary.from_dict(one.to_dict() | {"tokens": [*one.tokens[1:], one.tokens[0]]}),
+        Vocabulary.from_dict(one.to_dict() | {"padding": "<pad>"}),
+        Vocabulary.from_dict(one.to_dict() | {"normalize": "NFKD"}),
+        Vocabulary.from_dict(one.to_dict() | {"unit": "word"}),
+    ]
+
+    assert one.difference(Vocabulary.from_dict(one.to_dict())) is None
+    for other in others:
+        assert one != other
+        assert one.difference(other)
+        assert other.difference(one)
+
+
+def test_a_difference_is_told_in_words():
+    """What is not alike, and which tokens only one has, at most eight of them."""
+    here = Vocabulary("HELO", unknown="?")
+    there = Vocabulary("HELP!", unknown="!", normalize="NFC")
+
+    assert here.difference(there) == (
+        "normalize is None here and 'NFC' there; unknown is '?' here and '!' there; token 0 is '?' here and 'H' there; "
+        "only here: '?' 'O'; only there: 'P' '!'"
+    )
+    assert Vocabulary("a").difference(Vocabulary("abcdefghijk")) == (
+        "1 tokens here and 11 there; only there: 'b' 'c' 'd' 'e' 'f' 'g' 'h' 'i' …"
+    )
+
+
 # ---- bad input -----------------------------------------------------------------------
 
 
@@ -173,7 +218,9 @@ def test_an_index_out_of_range(index):
         (lambda v: Vocabulary(["a", 1]), DataError, "got 1 as number 1"),
         (lambda v: Vocabulary("ab", unit="letter"), DataError, "unit must be"),
         (lambda v: Vocabulary("ab", normalize="nfc"), DataError, "normalize must be"),
-        (lambda v: Vocabulary("ab", unknown="?", padding="?"), DataError, "two different tokens"),
+        (lambda v: Vocabulary("ab", unknown="?", padding="?"), DataError, "padding and unknown must be two different"),
+        (lambda v: Vocabulary("ab", begin="|", end="|"), DataError, "begin and end must be two different tokens"),
+        (lambda v: v.encode_all(["HE"], ended=True), DataError, "no end token .* end='<eos>'"),
         (lambda v: Vocabulary.characters(["ab"]), DataError, "a text is a str"),
         (lambda v: Vocabulary.from_dict({"tokens": ["a"]}), DataError, "saved as a dict with"),
         (lambda v: Vocabulary.from_dict(["a"]), DataError, "saved as a dict with"),

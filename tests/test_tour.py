@@ -103,7 +103,7 @@ def test_the_flow_is_the_gradient_through_all_later_steps(word):
     """‖∂L_4/∂h_t‖ is what backward leaves at h_t, not only the direct part, which would be zero before step 4."""
     last = word.before.losses[-1]
     last.backward()
-    states = [h for h in Graph(last).named("h") if h.requires_grad]
+    states = [h for h in Graph(last).named("h") if h.t]
 
     assert word.before.flow.norms == pytest.approx([np.linalg.norm(h.grad) for h in states])
     assert word.before.flow.norms.min() > 0

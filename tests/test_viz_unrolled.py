@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_seq import Graph, Parameter, Tensor, Value, scope, steps
+from tinygrad_seq import Graph, Op, Parameter, Tensor, Value, scope, steps
 from tinygrad_seq import functional as F
 from tinygrad_seq.viz import NoTimeStepsError, draw_unrolled
+from tinygrad_seq.viz.dot import to_dot
 from tinygrad_seq.viz.palette import ZERO
 from tinygrad_seq.viz.picture import Box, Curve, Group, Panel, Text
 from viz_records import MODELS, deep_rnn, lstm, rnn
@@ -137,6 +138,49 @@ def test_what_is_made_of_weights_alone_is_a_badge_too():
         h = F.tanh(h @ turned + x).named("h")
 
     assert draw_unrolled(h.sum()).svg.count("ᵀ") >= 3
+
+
+def test_what_is_made_of_a_weight_in_the_same_way_is_one_badge():
+    """Wᵀ made anew at every call of a layer looks the same at all steps, which are laid out alike."""
+    W, h = Parameter(np.eye(2), name="W"), Tensor(np.ones((1, 2)), name="h")
+    for call in (1, 3, 5):
+        double, square, turned = W.T + W.T, W.T * W.T, W.T
+        first, second = W[:, :1], W[:, 1:]
+        for _, x in steps(np.ones((2, 1, 2)), start=call):
+            h = F.tanh(h @ turned + x @ double + x @ square + h @ first - h @ second).named("h")
+    drawing = draw_unrolled(h.sum())
+    segments = [s for box in parts(drawing, Box) for s in box.segments if s.fill]
+    used = {(s.fill, "".join(run.text for run in s.label)) for s in segments}
+
+    assert sorted(text for _, text in used) == ["Wᵀ", "add(Wᵀ, Wᵀ)", "getitem(W)", "getitem(W)", "mul(Wᵀ, Wᵀ)"]
+    assert len({tuple(column) for column in columns(drawing).values()}) == 1
+
+
+def test_rows_picked_from_a_weight_are_no_others():
+    """What an array has picked is not taken for what another array has: two badges."""
+    W, h = Parameter(np.eye(2), name="W"), Tensor(np.ones((1, 2)), name="h")
+    for rows in ([0, 1], [1, 0]):
+        picked = W[rows]
+        for _, x in steps(np.ones((1, 1, 2)), start=rows[1]):
+            h = F.tanh(h @ picked + x).named("h")
+    drawing = draw_unrolled(h.sum())
+
+    assert len({s.fill for box in parts(drawing, Box) for s in box.segments if s.fill and "W" in str(s.label)}) == 2
+
+
+def test_a_cut_edge_is_dashed():
+    """The way into an op called "cut", through which no gradient comes back, is dashed, and ends at scissors."""
+    cut = Op(lambda x: x, lambda g, out, x: (None,), name="cut")
+    W, h, losses = Parameter(np.eye(2), name="W"), Tensor(np.ones((1, 2)), name="h"), []
+    for t, x in steps(np.ones((4, 1, 2))):
+        h = F.tanh(h @ W + x).named("h")
+        losses.append(h.sum().named("L"))
+        h = cut(h) if t == 2 else h
+    drawing = draw_unrolled(sum(losses))
+
+    assert [curve.ends for curve in parts(drawing, Curve) if curve.dashed] == [("t2.h", "t2.cut")]
+    assert drawing.svg.count("stroke-dasharray") == drawing.svg.count(">✂</text>") == 1
+    assert to_dot(drawing.picture).count("style=dashed") == 1
 
 
 def test_losses_after_the_steps_are_one_sum():

@@ -13,6 +13,7 @@ from .errors import (
     SaveError,
     UnknownFormatError,
 )
+from .history import plot_history
 from .op_graph import draw_dot, draw_graph
 from .unrolled import draw_unrolled
 
@@ -28,5 +29,6 @@ __all__ = [
     "draw_graph",
     "draw_unrolled",
     "plot_gradient_flow",
+    "plot_history",
     "plot_parts",
 ]

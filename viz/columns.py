@@ -59,6 +59,7 @@ def read_columns(loss: Node) -> Timeline:
     sources = ["" if c is None else node.source for node, c in zip(nodes, column, strict=True)]
     timeline = Timeline(nodes, inputs, steps, column, [STEP] * len(nodes), sources, stems_of(nodes), [])
     assign_roles(timeline)
+    merge_badges(timeline)
     fold_sums(timeline)
     timeline.members = [[] for _ in steps]
     for i, c in enumerate(timeline.column):
@@ -179,6 +180,30 @@ def rough_keys(timeline: Timeline) -> list[Key]:
 def is_number(node: Node) -> bool:
     """Whether a node is a plain constant such as the 1 of 1 - z."""
     return node.op is None and not node.requires_grad and not node.name and np.size(node.data) == 1
+
+
+def merge_badges(timeline: Timeline) -> None:
+    """Show what is made of the same weights in the same way as one: Wᵀ, made anew at every call of a layer."""
+    role, same = timeline.role, list(range(len(timeline.nodes)))
+    first: dict[Key, int] = {}
+    for i, node in enumerate(timeline.nodes):
+        if node.op is None or role[i] not in (BADGE, HIDDEN):
+            continue
+        fixed = tuple((name, comparable(value)) for name, value in node.fixed.items())
+        try:
+            same[i] = first.setdefault((node.op, node.name, fixed, *(same[x] for x in timeline.inputs[i])), i)
+        except TypeError:  # an array is among the fixed arguments
+            continue
+        if same[i] != i:
+            role[same[i]], role[i] = role[i] if role[i] == BADGE else role[same[i]], HIDDEN
+    timeline.inputs = [[same[x] for x in xs] for xs in timeline.inputs]
+
+
+def comparable(x: object) -> object:
+    """A fixed argument, as something that can be a key where it holds no array."""
+    if isinstance(x, slice):
+        return slice, x.start, x.stop, x.step
+    return tuple([comparable(part) for part in x]) if isinstance(x, tuple | list) else x
 
 
 def fold_sums(timeline: Timeline) -> None:

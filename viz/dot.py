@@ -101,7 +101,7 @@ def edge(part: Curve, height: float, names: set[str], ends: Counter[str]) -> str
     colour = part.stroke + (f"{round(part.opacity * 255):02x}" if part.opacity < 1 else "")
     lines.append(
         f'\t\t{quote(tips[0])} -> {quote(tips[1])} [pos="{pos}" arrowhead={head} color="{colour}" '
-        f"penwidth={points(part.width)}]"
+        f"penwidth={points(part.width)}{' style=dashed' if part.dashed else ''}]"
     )
     return "\n".join(lines)
 

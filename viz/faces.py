@@ -15,7 +15,7 @@ from .picture import Segment
 
 SIGNS = {
     "add": "+", "sub": "−", "mul": "×", "div": "÷", "neg": "−", "matmul": "@", "sigmoid": "σ", "sum": "Σ",
-    "sqrt": "√", "pow": "^", "transpose": "ᵀ",
+    "sqrt": "√", "pow": "^", "transpose": "ᵀ", "cut": "✂",
 }  # fmt: skip
 ROUND, NAMED = 26.0, 36.0  # heights of an op's circle or pill, and of a named node's box
 

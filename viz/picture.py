@@ -55,6 +55,7 @@ class Curve:
     stroke: str = "#7b8794"
     width: float = 1.2
     opacity: float = 1.0
+    dashed: bool = False
     kind: str = "edge"
     ends: tuple[str, str] = ("", "")
 

@@ -142,7 +142,9 @@ class Scene:
     ) -> Curve:
         """An edge from node a to node b; None where it begins or ends at the edge of a column."""
         ends = ("" if a is None else self.id_of(a), "" if b is None else self.id_of(b))
-        return Curve(tuple(points), arrow=arrow, ends=ends, **looks)
+        op = None if b is None else self.timeline.nodes[b].op
+        dashed = op is not None and op.name == "cut"  # no gradient comes back here
+        return Curve(tuple(points), arrow=arrow, dashed=dashed, ends=ends, **looks)
 
 
 def path_name(node: Node, stem: str) -> str:

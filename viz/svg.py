@@ -133,7 +133,8 @@ def curve(part: Curve) -> str:
         points[-1] = (tip[0] - dx * 4, tip[1] - dy * 4)
     d = f"M{pair(points[0])}C" + " ".join(pair(p) for p in points[1:])
     faint = f' opacity="{px(part.opacity)}"' if part.opacity < 1 else ""
-    looks = f'fill="none" stroke="{part.stroke}" stroke-width="{px(part.width)}"{faint}'
+    dashes = ' stroke-dasharray="3 3"' if part.dashed else ""
+    looks = f'fill="none" stroke="{part.stroke}" stroke-width="{px(part.width)}"{dashes}{faint}'
     line = f'<path class="{part.kind}" d="{d}" {looks}/>'
     return line + (f'<path class="head" d="{head}" fill="{part.stroke}"{faint}/>' if head else "")
 

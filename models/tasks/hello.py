@@ -9,8 +9,13 @@ import numpy as np
 from tinygrad_seq.errors import SequenceError
 
 from ..vocabulary import Vocabulary
+from .measures import NextTokens
+from .splits import Windows
+from .task import About, Task, Training
 
-__all__ = ["NextToken", "hello"]
+__all__ = ["HELLO", "NextToken", "hello", "hello_task"]
+
+HELLO = About("hello", "next token", "from H E L L predict E L L O", "the lecture's")
 
 
 class NextToken(NamedTuple):
@@ -43,3 +48,13 @@ def hello(word: str = "HELLO") -> NextToken:
     vocabulary = Vocabulary.characters(word)
     indices = vocabulary.encode(word)
     return NextToken(vocabulary, indices[:-1], indices[1:])
+
+
+def hello_task(*, word: str = "HELLO") -> Task:
+    """A word to learn by heart, the whole of which is every batch: what is measured on is what was trained on."""
+    vocabulary, tokens, targets = hello(word)
+    whole = Windows(tokens, targets, len(tokens))
+    return Task(
+        HELLO, whole, whole, whole, measure=NextTokens(vocabulary), training=Training(1, 1e-2, 100, hidden=16),
+        options={"word": word}, source=vocabulary, target=vocabulary, num_classes=len(vocabulary),
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from importlib.resources import files
 from math import log
 from typing import Any
@@ -13,9 +14,22 @@ from tinygrad_seq import no_grad
 from tinygrad_seq.errors import DataError, SequenceError
 
 from ..heads import ManyToMany
-from ..vocabulary import Vocabulary
+from ..vocabulary import Form, Vocabulary
+from .measures import NextTokens
+from .options import at_least, one_of
+from .splits import Windows
+from .task import About, Task, Training
 
-__all__ = ["TextTask", "alice"]
+__all__ = ["ENGLISH", "KOREAN", "TextTask", "alice", "constitution", "english", "korean"]
+
+ENGLISH = About(
+    "english", "next token", "the next character of an English book",
+    "Alice's Adventures in Wonderland, Lewis Carroll (1865), public domain",
+)  # fmt: skip
+KOREAN = About(
+    "korean", "next token", "the next letter of a Korean text",
+    "Constitution of the Republic of Korea (1987), no copyright on laws",
+)  # fmt: skip
 
 
 def alice() -> str:
@@ -28,11 +42,21 @@ def alice() -> str:
     return files(__package__).joinpath("data", "alice.txt").read_text("utf-8")
 
 
+def constitution() -> str:
+    """The Constitution of the Republic of Korea (대한민국헌법, 1987), whole, 46 kB; see data/README.md for its source.
+
+    >>> from tinygrad_seq.models.tasks.text import constitution
+    >>> constitution().splitlines()[5]
+    '제1조 ① 대한민국은 민주공화국이다.'
+    """
+    return files(__package__).joinpath("data", "constitution_ko.txt").read_text("utf-8")
+
+
 class TextTask:
     """A text as windows of `length` characters, drawn at random places of its first 80 %.
 
     The next 10 % are `valid`, for choices made while training, the last `test`, for a number at the end.  The
-    vocabulary has all characters of the text, in the order of their code points.
+    vocabulary has all characters of the text, in the order of their code points.  normalize: as in `Vocabulary`.
     Raises SequenceError for a text too short for a window in each part.
 
     >>> import numpy as np
@@ -45,10 +69,11 @@ class TextTask:
     TextTask(148,381 characters, 70 kinds, 8 windows of 20)
     """
 
-    def __init__(self, text: str, *, length: int = 64, batch: int = 32) -> None:
+    def __init__(self, text: str, *, length: int = 64, batch: int = 32, normalize: Form | None = None) -> None:
         if min(length, batch) < 1:
             raise DataError(f"TextTask: length and batch must be positive integers, got {length} and {batch}")
-        self.vocabulary = Vocabulary(sorted(set(text)))
+        text = unicodedata.normalize(normalize, text) if normalize else text
+        self.vocabulary = Vocabulary(sorted(set(text)), normalize=normalize)
         self.length, self.batch = length, batch
         indices = self.vocabulary.encode(text)
         first, second = len(text) * 8 // 10, len(text) * 9 // 10
@@ -61,9 +86,11 @@ class TextTask:
 
     def draw(self, rng: np.random.Generator) -> tuple[Any, ...]:
         """Windows of the training part, and the same moved on by one: (length, batch) each."""
-        places = rng.integers(0, len(self.train) - self.length, self.batch)
-        windows = self.train[np.arange(self.length + 1)[:, None] + places]  # (length + 1, batch)
-        return windows[:-1], windows[1:]
+        return self.windows(self.train).draw(rng, self.batch)
+
+    def windows(self, part: np.ndarray) -> Windows:
+        """Windows of a part, and the same moved on by one."""
+        return Windows(part[:-1], part[1:], self.length)
 
     def bits(self, model: ManyToMany) -> float:
         """Bits per character that the model needs for `test`, read in 20 stretches side by side: less is better."""
@@ -82,3 +109,30 @@ class TextTask:
     def __repr__(self) -> str:
         total = len(self.train) + len(self.valid) + len(self.test)
         return f"TextTask({total:,} characters, {len(self.vocabulary)} kinds, {self.batch} windows of {self.length})"
+
+
+def english(*, length: int = 64, batch: int = 32) -> Task:
+    """Characters of "Alice's Adventures in Wonderland": from each predict the next, in windows of `length`."""
+    at_least("english", length=(length, 1), batch=(batch, 1))
+    text = TextTask(alice(), length=length, batch=batch)
+    return next_character(ENGLISH, text, 1500, {"length": length, "batch": batch})
+
+
+def korean(*, units: str = "jamo", length: int = 64, batch: int = 32) -> Task:
+    """The Korean constitution: from each of its letters (jamo; NFD), or syllables, predict the next.
+
+    It is a short text of 19,000 syllables, 42,000 jamo: training for long learns it by heart.
+    """
+    at_least("korean", length=(length, 1), batch=(batch, 1))
+    one_of("korean", units=(units, ("jamo", "syllable")))
+    text = TextTask(constitution(), length=length, batch=batch, normalize="NFD" if units == "jamo" else "NFC")
+    return next_character(KOREAN, text, 600, {"units": units, "length": length, "batch": batch})
+
+
+def next_character(about: About, text: TextTask, updates: int, options: dict[str, Any]) -> Task:
+    """The task of a text."""
+    return Task(
+        about, text.windows(text.train), text.windows(text.valid), text.windows(text.test),
+        measure=NextTokens(text.vocabulary), training=Training(text.batch, 3e-3, updates, hidden=128),
+        options=options, source=text.vocabulary, target=text.vocabulary, num_classes=len(text.vocabulary),
+    )  # fmt: skip

@@ -1,0 +1,61 @@
+"""Masks: what may not be looked at.  In all modules here True is BLOCKED, as in `torch.nn.MultiheadAttention`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_seq import Tensor
+from tinygrad_seq.errors import DtypeError, SequenceError, ShapeError
+from tinygrad_seq.graph import here
+
+from ..recurrent.lengths import as_lengths
+
+__all__ = ["as_padding_mask", "causal_mask", "check_states", "padding_mask_of"]
+
+
+def causal_mask(size: int) -> np.ndarray:
+    """(size, size) booleans that hide the future: True, BLOCKED, where source > target.
+
+    >>> from tinygrad_seq.models import causal_mask
+    >>> causal_mask(3).astype(int)
+    array([[0, 1, 1],
+           [0, 0, 1],
+           [0, 0, 0]])
+    """
+    return np.triu(np.ones((size, size), bool), 1)
+
+
+def padding_mask_of(lengths: Any, T: int) -> np.ndarray:
+    """(batch, T) booleans, True, BLOCKED, where a sequence has ended and padding stands.
+
+    lengths: (batch) integers from 1 to T; others raise ShapeError, or SequenceError where a sequence is all padding.
+
+    >>> from tinygrad_seq.models import padding_mask_of
+    >>> padding_mask_of([3, 1], 3).astype(int)
+    array([[0, 0, 0],
+           [0, 1, 1]])
+    """
+    return np.arange(T) >= as_lengths("padding_mask_of", lengths, T, np.shape(lengths))[:, None]
+
+
+def as_padding_mask(module: str, mask: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """The mask as booleans of that shape, checked."""
+    array = np.asarray(mask.data if isinstance(mask, Tensor) else mask)
+    if array.dtype != bool:
+        raise DtypeError(
+            f"{module}: padding_mask must be made of booleans, True where there is padding, got {array.dtype} "
+            f"({here()})"
+        )
+    if array.shape != shape:
+        raise ShapeError(f"{module}: padding_mask must have the shape {shape}, got {array.shape} ({here()})")
+    return array
+
+
+def check_states(module: str, hs: Tensor) -> None:
+    """Raise SequenceError or ShapeError unless hs is (batch, source, D), or (source, D), with at least one state."""
+    if hs.ndim not in (2, 3):
+        raise ShapeError(f"{module} takes states of shape (batch, source, D), got {hs.shape} ({here()})")
+    if not hs.size:
+        raise SequenceError(f"{module} needs at least one state to look at, got shape {hs.shape} ({here()})")
