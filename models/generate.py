@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from tinygrad_seq import no_grad
 from tinygrad_seq.errors import DataError, NonFiniteError, ShapeError
 from tinygrad_seq.rng import generator
-
-from .heads import ManyToMany, OneToMany
 
 __all__ = ["generate", "sample"]
 
@@ -53,8 +51,20 @@ def sample(
     return (below <= np.minimum(drawn, np.nextafter(below[..., -1:], 0))).sum(axis=-1)
 
 
+class Generating(Protocol):
+    """What generates: `ManyToMany`, `OneToMany`, `TransformerLM`, or a model of your own."""
+
+    def begin(self, prompt: Any) -> tuple[np.ndarray, Any]:
+        """The tokens to read first, and the state before them."""
+        ...
+
+    def unroll(self, tokens: Any, state: Any) -> Iterator[tuple[int, Any, Any]]:
+        """(t, the logits of the token after t, the state after t) for each of the tokens."""
+        ...
+
+
 def generate(
-    model: ManyToMany | OneToMany,
+    model: Generating,
     prompt: Any,
     length: int,
     *,

@@ -65,12 +65,6 @@ class Boundary(Op):
         self.name, self.vjp = "cut", cut_vjp
 
 
-def forget(node: Tensor) -> None:
-    """Make a node of a closed boundary a leaf, so that the record before it can go."""
-    node.op = node._x = node._y = None
-    node.requires_grad = False
-
-
 # ---- what comes of it ------------------------------------------------------------------
 
 
@@ -302,7 +296,7 @@ class Passage:
             boundary, nodes = self.boundaries.pop(cut)
             boundary.close()
             for node in nodes if not keep else ():
-                forget(node)
+                node.detach_()
 
 
 def through(boundary: Boundary, nodes: list[Tensor], x: Any) -> Any:

@@ -174,6 +174,7 @@ def joined_again(function):
 REDUCTION = st.sampled_from(["mean", "sum", "none"])
 AXES = {"axis": some_axes, "keepdims": booleans}
 ROWS = shapes(min_dims=2, max_dims=2, min_side=1)
+HALVES = shapes(max_dims=2).map(lambda shape: (*shape, 4))
 FLAT = VECTOR.map(lambda shape: (shape, shape))
 
 OPS = {
@@ -283,6 +284,8 @@ OPS = {
         index=lambda _: npst.arrays(np.int64, shapes(max_dims=2), elements=st.integers(0, 2)),
         padding_idx=lambda _: st.sampled_from([None, 3]),
     ),
+    "sigmoid_part": of(joined_again(lambda x: F.gates(x, F.sigmoid, F.exp)), REAL, shape=HALVES),
+    "tanh_part": of(joined_again(lambda x: F.gates(x, F.tanh, F.exp)), REAL, shape=HALVES),
     "nll": classified(F.nll_loss),
     "cross_entropy": classified(F.cross_entropy),
     "mse": pair(F.mse_loss, REAL, REAL, reduction=lambda _: REDUCTION),
@@ -313,6 +316,7 @@ FUNCTIONS = {
         shape=st.just(((2, 3), (3,), (3,))),
     ),
     "scaled_dot_product_attention": attentions(),
+    "gates": of(joined_again(lambda x: F.gates(x, F.sigmoid, F.tanh, F.exp, F.sin)), REAL, shape=HALVES),
     "chunk": fitting(joined_again(F.chunk), shape_and(lambda _: st.integers(1, 4), one_axis)),
     "split": fitting(joined_again(F.split), cut),
     "gather": fitting(F.gather, picks, shape=shapes(min_dims=1, min_side=1)),

@@ -1,6 +1,7 @@
 """`Tensor`: what it takes and refuses, dtypes, read-only data, NumPy's protocols, and being a Python container."""
 
 import copy
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -466,3 +467,18 @@ def test_methods_are_the_functions(name):
 
     for one, other in pairs:
         assert_array_equal(getattr(one, "data", one), getattr(other, "data", other))
+
+
+def test_detach_in_place_lets_go_of_the_record_before():
+    """The node becomes a leaf of the same data; what was computed from it stays, and no gradient comes back."""
+    x = Tensor([2.0], requires_grad=True)
+    h = (x * 3).named("h")
+    y = h * h
+    before = ref(h.inputs[0])
+    del x
+    assert h.detach_() is h
+
+    assert (h.is_leaf, h.requires_grad, h.name, h.data.tolist()) == (True, False, "h", [6.0])
+    assert before() is None
+    y.sum().backward()
+    assert (y.data.tolist(), h.grad) == ([36.0], None)

@@ -83,6 +83,16 @@ class Recorded(Node):
         leaf.name = self.name
         return leaf
 
+    def detach_(self) -> Self:
+        """Make this node itself a leaf that requires no gradient; the record before it is let go.
+
+        As in PyTorch.  What was computed from it stays as it is, and no gradient comes back to it any more.
+        """
+        self.op = self._x = self._y = None
+        self.fixed = {}
+        self.requires_grad = False
+        return self
+
     def __reduce__(self) -> Any:
         if self.op is not None:
             raise GradientError(f"only a leaf can be copied or pickled, not {self!r}: detach() it first")

@@ -14,7 +14,7 @@ EASTERN = (  # named first where a text needs them: left to themselves, renderer
     "'PingFang SC', 'Hiragino Sans', Helvetica, Arial, sans-serif"
 )
 EASTERN_CODES = (0x1100, 0x1200), (0x2E80, 0xA4D0), (0xAC00, 0xD7B0), (0x20000, 0x40000)
-SIGN_CODES = (0x1D00, 0x1DC0), (0x2001, 0x2E80)
+SIGN_CODES = (0x300, 0x370), (0x1D00, 0x1DC0), (0x2001, 0x2E80)
 USUAL = {0x2013, 0x2014, 0x2018, 0x2019, 0x201C, 0x201D, 0x2026, 0x2212}  # dashes, quotes: every font has them
 SIGNS = "'DejaVu Sans', 'Noto Sans Math', 'Segoe UI Symbol', 'Apple Symbols', Helvetica, Arial, sans-serif"
 HATCH = (

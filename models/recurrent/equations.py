@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from tinygrad_seq import Parameter, Tensor
 from tinygrad_seq import functional as F
-from tinygrad_seq.functional import sigmoid, tanh
+from tinygrad_seq.functional import gates, sigmoid, tanh
 
 __all__ = ["Equation", "GRUEquation", "LSTMEquation", "LectureGRUEquation", "RNNEquation", "Weights"]
 
@@ -83,8 +83,8 @@ class LSTMEquation(NamedTuple):
     def step(self, x: Any, state: tuple[Any, Any]) -> tuple[Any, tuple[Any, Any]]:
         """One step: h_t, and the state (h_t, C_t).  x: (batch, input).  The state: (batch, hidden) each."""
         h, C = state
-        i, f, C̃, o = product(F.concat([h, x], -1), self.W, self.b).split(4, -1)  # each (batch, hidden)
-        i, f, o, C̃ = sigmoid(i).named("i"), sigmoid(f).named("f"), sigmoid(o).named("o"), tanh(C̃).named("C̃")
+        i, f, C̃, o = gates(product(F.concat([h, x], -1), self.W, self.b), sigmoid, sigmoid, tanh, sigmoid)
+        i.name, f.name, C̃.name, o.name = "i", "f", "C̃", "o"  # each (batch, hidden)
         C = (f * C + i * C̃).named("C")  # a sum: the gradient along C meets nothing but f
         h = (o * tanh(C)).named("h")
         return h, (h, C)
@@ -121,8 +121,8 @@ class GRUEquation(NamedTuple):
 
     def step(self, x: Any, h: Any) -> tuple[Any, Any]:
         """One step: h_t twice.  x: (batch, input), h: (batch, hidden)."""
-        r, z = product(F.concat([h, x], -1), self.W, self.b).split(2, -1)  # each (batch, hidden)
-        r, z = sigmoid(r).named("r"), sigmoid(z).named("z")
+        r, z = gates(product(F.concat([h, x], -1), self.W, self.b), sigmoid, sigmoid)
+        r.name, z.name = "r", "z"  # each (batch, hidden)
         n = tanh(product(x, self.W_n, self.b_n) + r * product(h, self.U_n, self.c_n)).named("n")
         h = ((1 - z) * n + z * h).named("h")
         return h, h
@@ -149,8 +149,8 @@ class LectureGRUEquation(NamedTuple):
 
     def step(self, x: Any, h: Any) -> tuple[Any, Any]:
         """One step: h_t twice.  x: (batch, input), h: (batch, hidden)."""
-        r, z = (F.concat([h, x], -1) @ self.W_g).split(2, -1)  # each (batch, hidden)
-        r, z = sigmoid(r).named("r"), sigmoid(z).named("z")
+        r, z = gates(F.concat([h, x], -1) @ self.W_g, sigmoid, sigmoid)
+        r.name, z.name = "r", "z"  # each (batch, hidden)
         h̃ = tanh(F.concat([r * h, x], -1) @ self.W).named("h̃")
         h = ((1 - z) * h + z * h̃).named("h")
         return h, h

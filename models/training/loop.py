@@ -19,6 +19,7 @@ from tinygrad_seq.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from .batches import Batches
 from .guards import clipped_steps, mode, patient_interrupt
 from .history import History
+from .memory import keep_freed_memory
 from .options import Checkpoint, Validation
 from .progress import Reporter
 from .run import Run
@@ -103,6 +104,7 @@ def train(
     to = Checkpoint(checkpoint) if isinstance(checkpoint, str | os.PathLike) else checkpoint
     if resume and to is None:
         raise DataError("train: to resume give checkpoint=, the one to go on from")
+    keep_freed_memory()
     run = Run(model, source, optimizer, scheduler, seed)
     history = run.history
 

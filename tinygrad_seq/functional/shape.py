@@ -14,6 +14,7 @@ from ..errors import DataError, ShapeError
 from ..graph import here
 from ..ops import table
 from ..record import record, record1
+from .elementwise import sigmoid, tanh
 from .index import getitem
 from .products import shape_of
 from .reduce import one_axis
@@ -109,6 +110,7 @@ def expand(x: Any, *shape: Any) -> Any:
 
 
 _getitem, _concat = table.getitem, table.concat
+PARTS = {sigmoid: table.sigmoid_part, tanh: table.tanh_part}  # functions that take a part of an array in one op
 
 
 def concat(xs: Any, axis: int = 0, *, dim: int | None = None) -> Any:
@@ -175,6 +177,30 @@ def _cut(x: Any, ends: range | tuple[int, ...], axis: int) -> list[Any]:
     for place in _places(axis % len(shape_of(x)), ends):  # a loop: `write` counts frames to find the user's line
         parts.append(record1(_getitem, x, place))
     return parts
+
+
+def gates(x: Any, *functions: Any) -> list[Any]:
+    """x cut along its last axis into as many equal parts as there are functions, each part through its own.
+
+    The gates of a recurrent network, computed as one product: `i, f, C̃, o = gates(x, sigmoid, sigmoid, tanh, sigmoid)`.
+    For `sigmoid` and `tanh` a part and its function are one op.
+
+    >>> from tinygrad_seq import Tensor, functional as F
+    >>> f, C̃ = F.gates(Tensor([[0.0, 0.0, 9.0, 9.0]]), F.sigmoid, F.tanh)
+    >>> f.data, C̃.data.round(3)
+    (array([[0.5, 0.5]]), array([[1., 1.]]))
+    """
+    shape, n = shape_of(x), len(functions)
+    if not n or not shape or shape[-1] % n:
+        raise ShapeError(f"gates cannot cut {shape} into {n} equal parts ({here()}): along its last axis")
+    made = []
+    for function, place in zip(functions, _places(len(shape) - 1, range(0, shape[-1] + 1, shape[-1] // n or 1))):
+        op = PARTS.get(function)  # a loop: `write` counts frames to find the user's line
+        if op is None:
+            made.append(function(record1(_getitem, x, place)))
+        else:
+            made.append(record1(op, x, place))
+    return made
 
 
 @lru_cache(256)

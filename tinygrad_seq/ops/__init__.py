@@ -5,7 +5,7 @@
 
 from types import ModuleType, SimpleNamespace
 
-from . import elementwise, linear, losses, reduce, scalars, shape
+from . import elementwise, gates, linear, losses, reduce, scalars, shape
 from .primitive import Primitive
 
 __all__ = ["Primitive", "table"]
@@ -29,5 +29,5 @@ def primitives(module: ModuleType) -> dict[str, Primitive]:
 
 
 table = SimpleNamespace()
-for _module in (elementwise, linear, reduce, shape, losses):
+for _module in (elementwise, gates, linear, reduce, shape, losses):
     vars(table).update(primitives(_module))

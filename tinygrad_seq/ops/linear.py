@@ -8,6 +8,8 @@ from .parts import product
 
 
 def matmul(x, y):
+    if y.ndim == 2 and x.ndim != 2 and x.ndim > 1:  # one matrix for a batch of many: one product
+        return x.reshape(prod(x.shape[:-1]), x.shape[-1]).dot(y).reshape(*x.shape[:-1], y.shape[-1])
     return x.dot(y) if x.ndim == y.ndim == 2 else x @ y  # the same, and faster for small matrices
 
 

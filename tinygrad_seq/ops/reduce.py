@@ -131,13 +131,16 @@ def shift(x, axis):
 
 
 def softmax(x, *, axis):
-    e = np.exp(x - shift(x, axis))
+    e = np.asarray(x - shift(x, axis))
+    np.exp(e, e)
     total = np.add.reduce(e, axis=axis, keepdims=True)  # at least 1, but for rows that are masked whole
-    return e / np.maximum(total, TINY[x.dtype.char])
+    return np.divide(e, np.maximum(total, TINY[x.dtype.char]), e)
 
 
 def softmax_vjp(g, out, x, *, axis):
-    return (out * (g - np.add.reduce(g * out, axis=axis, keepdims=True)),)
+    d = g * out
+    d -= out * np.add.reduce(d, axis=axis, keepdims=True)
+    return (d,)
 
 
 def log_softmax(x, *, axis):
@@ -159,16 +162,19 @@ def logsumexp(x, *, axis, keepdims):
 
 
 def logsumexp_vjp(g, out, x, *, axis, keepdims):
-    return (spread(g, x, axis, keepdims) * softmax(x, axis=axis),)
+    p = x.softmax(axis) if hasattr(x, "softmax") else softmax(x, axis=axis)  # one op where the rule is recorded
+    return (spread(g, x, axis, keepdims) * p,)
 
 
 def layer_norm(x, *, axis, eps):
     d = x - mean(x, axis=axis, keepdims=True)
-    return d / np.sqrt(mean(d * d, axis=axis, keepdims=True) + eps)
+    d /= np.sqrt(mean(d * d, axis=axis, keepdims=True) + eps)
+    return d
 
 
 def layer_norm_vjp(g, out, x, *, axis, eps):
     sigma = np.sqrt(var(x, axis=axis, keepdims=True, ddof=0) + eps)
-    g_mean = mean(g, axis=axis, keepdims=True)
-    g_along = mean(g * out, axis=axis, keepdims=True)
-    return ((g - g_mean - out * g_along) / sigma,)
+    gx = g - mean(g, axis=axis, keepdims=True)
+    gx -= out * mean(g * out, axis=axis, keepdims=True)
+    gx /= sigma
+    return (gx,)
