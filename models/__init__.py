@@ -31,7 +31,7 @@ from .recurrent import (
     RNNCell,
     RNNEquation,
 )
-from .search import Hypothesis, beam, greedy
+from .search import Hypothesis, SequenceModel, beam, greedy
 from .seq2seq import Seq2Seq
 from .training import Batches, Checkpoint, History, Validation, train
 from .transformer import (
@@ -46,7 +46,7 @@ from .transformer import (
     TransformerSeq2Seq,
     TransformerTagger,
 )
-from .truncated import truncated_bptt
+from .truncated import Bias, Window, truncated_bptt
 from .vocabulary import Vocabulary
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "AdditiveAttention",
     "Attention",
     "Batches",
+    "Bias",
     "Build",
     "Checkpoint",
     "DotAttention",
@@ -79,6 +80,7 @@ __all__ = [
     "RNNEquation",
     "ScaledDotAttention",
     "Seq2Seq",
+    "SequenceModel",
     "SinusoidalPositions",
     "Transformer",
     "TransformerClassifier",
@@ -91,6 +93,7 @@ __all__ = [
     "TransformerTagger",
     "Validation",
     "Vocabulary",
+    "Window",
     "attention_of_kind",
     "beam",
     "build",

@@ -214,7 +214,7 @@ def without_attention(task: Task, how: Build) -> None:
 
 
 def width(how: Build, usual: int) -> dict[str, Any]:
-    """The sizes of a Transformer."""
+    """The sizes of a Transformer, for sequences of any length."""
     d_model, heads = how.hidden or usual, how.heads or 4
     if d_model % heads:
         raise DataError(f"a Transformer of width {d_model} cannot have {heads} heads: one must divide the other")
@@ -224,24 +224,27 @@ def width(how: Build, usual: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def entry(task: Task) -> dict[str, Any]:
-    """What comes in."""
-    return {"input_size": task.vector_size} if task.vector_size is not None else {"num_tokens": task.num_tokens}
+def reading(task: Task, how: Build) -> dict[str, Any]:
+    """The sizes of a Transformer that reads, and what comes in; positions are learnt where all are of one length."""
+    xs, _, lengths = task.draw(np.random.default_rng(0))
+    learnt = {} if lengths is not None else {"positions": "learned", "max_length": len(xs)}
+    entry = {"input_size": task.vector_size} if task.vector_size is not None else {"num_tokens": task.num_tokens}
+    return width(how, 32) | learnt | entry
 
 
 TRANSFORMERS: Mapping[str, Callable[[Task, Build], Any]] = {
     "next token": lambda task, how: TransformerLM(task.num_classes, **width(how, task.training.hidden)),
     "many-to-one": lambda task, how: TransformerClassifier(
-        task.num_classes, regression=task.regression, **entry(task), **width(how, 32)
+        task.num_classes, regression=task.regression, **reading(task, how)
     ),
-    "aligned": lambda task, how: TransformerTagger(task.num_classes, **entry(task), **width(how, 32)),
+    "aligned": lambda task, how: TransformerTagger(task.num_classes, **reading(task, how)),
     "seq2seq": lambda task, how: TransformerSeq2Seq(
         task.num_tokens or 0, task.num_classes, **special_tokens(task), **width(how, 64)
     ),
 }
 
 
-def special_tokens(task: Task) -> dict[str, int]:
+def special_tokens(task: Task) -> dict[str, Any]:
     """The tokens that are no letters, by their roles."""
     target = task.target
     if target is None or target.padding is None or target.begin is None or target.end is None:

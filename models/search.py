@@ -110,7 +110,7 @@ def beam(
     Raises DataError for numbers out of range, ShapeError and NonFiniteError for what are no log-probabilities.
 
     >>> import numpy as np
-    >>> from tinygrad_seq.models.search import beam, greedy
+    >>> from tinygrad_seq.models import beam, greedy
     >>> class Pairs:                                             # each token depends on the one before it
     ...     log_p = np.log([[0.4, 0.6, 1e-9], [0.5, 0.1, 0.4], [0.1, 0.0001, 0.9]])
     ...     def start(self, source, lengths): return None

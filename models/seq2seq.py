@@ -106,8 +106,7 @@ class Seq2Seq(nn.Module):
     padding.  In the record the parts are the scopes "encoder", "decoder" and "attention"; what belongs to a step of the
     decoder is marked with its t, from 1 to T.
 
-    >>> from tinygrad_seq.models import GRU
-    >>> from tinygrad_seq.models.seq2seq import Seq2Seq
+    >>> from tinygrad_seq.models import GRU, Seq2Seq
     >>> model = Seq2Seq(GRU(8, 16), GRU(8, 16), source_tokens=20, target_tokens=10, attention="dot")
     >>> source, target = [[5, 3], [7, 4], [6, 0]], [[4, 5], [6, 2], [2, 0]]       # two of each, padded with 0
     >>> logits, w = model(source, [3, 2], target, return_weights=True)
@@ -235,14 +234,14 @@ class Seq2Seq(nn.Module):
         """The best target that search finds for each source.
 
         beam: the width; 1 is greedy search.  length_penalty: as in `search.beam`, which also gives the n best.
-        max_length: the most tokens, the end counted; by default twice as many as the source has, and 10.
+        max_length: the most tokens, the end counted; by default twice as many as the longest source has, and 10.
         """
         check_count("translate", beam=beam)
         source, lengths = self.as_source(source, lengths)
         options: dict[str, Any] = {
             "begin": self.begin,
             "end": self.end,
-            "max_length": 2 * len(source) + 10 if max_length is None else max_length,
+            "max_length": 2 * int(lengths.max()) + 10 if max_length is None else max_length,
             "length_penalty": length_penalty,
         }
         if beam == 1:

@@ -12,8 +12,7 @@ from strategies import examples
 from tinygrad_seq import Tensor
 from tinygrad_seq import functional as F
 from tinygrad_seq.errors import DataError, DtypeError, NonFiniteError, SequenceError, ShapeError
-from tinygrad_seq.models import RNN, ManyToMany, generate
-from tinygrad_seq.models.search import Hypothesis, beam, greedy
+from tinygrad_seq.models import RNN, Hypothesis, ManyToMany, beam, generate, greedy
 
 END = 0
 

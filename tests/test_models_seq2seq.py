@@ -13,10 +13,7 @@ from strategies import examples
 from tinygrad_seq import Graph, manual_seed, nn, optim
 from tinygrad_seq import functional as F
 from tinygrad_seq.errors import DataError, DtypeError, SequenceError, ShapeError
-from tinygrad_seq.models import GRU, LSTM, RNN
-from tinygrad_seq.models.attention import DotAttention
-from tinygrad_seq.models.search import beam
-from tinygrad_seq.models.seq2seq import Seq2Seq
+from tinygrad_seq.models import GRU, LSTM, RNN, DotAttention, Seq2Seq, beam
 from tinygrad_seq.rng import generator
 from tinygrad_seq.viz import draw_unrolled
 
@@ -80,7 +77,7 @@ def gradients(model, loss):
     return {name: p.grad.copy() for name, p in model.named_parameters()}
 
 
-few = examples(25)
+few = examples(15)
 
 # ---- what a batch is -----------------------------------------------------------------
 
@@ -116,6 +113,20 @@ def test_what_stands_in_the_padding_changes_nothing(model, batch, more, seed):
 
     for name, g in actual.items():
         assert_allclose(g, expected[name], atol=1e-12, err_msg=name)
+
+
+@few
+@given(models(), batches())
+def test_padding_may_be_no_token_at_all(model, batch):
+    """Such as -100, which PyTorch ignores: the same loss, and the same translations."""
+    source, lengths, target, _ = batch
+    expected, found = model.loss(source, lengths, target).item(), model.translate(source, lengths, max_length=4)
+    source, target = (np.where(table == PADDING, -100, table) for table in (source, target))
+    model.padding = -100
+
+    assert model.loss(source, None, target).item() == expected
+    for one, other in zip(model.translate(source, max_length=4), found):
+        assert one.tokens.tolist() == other.tokens.tolist()
 
 
 @few
@@ -420,10 +431,10 @@ def test_a_state_is_selected_by_rows(index):
 
 
 def test_a_translation_ends_by_itself_or_is_cut():
-    """By default after twice the source and ten."""
+    """By default after twice the source and ten, however much padding it has."""
     model = made()
     model.b_y.data = np.array([0, 0, -99.0, 0, 0, 99.0])
-    endless, = model.translate([[3], [4]])
+    endless, = model.translate([[3], [4], [0], [0]])
     model.b_y.data = np.array([0, 0, 99.0, 0, 0, 0])
     empty, = model.translate([[3], [4]])
 

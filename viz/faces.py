@@ -14,8 +14,8 @@ from .palette import QUIET, WEIGHTS, tint
 from .picture import Segment
 
 SIGNS = {
-    "add": "+", "sub": "−", "mul": "×", "div": "÷", "neg": "−", "matmul": "@", "sigmoid": "σ", "sigmoid_part": "σ", "sum": "Σ",
-    "sqrt": "√", "pow": "^", "tanh_part": "tanh", "transpose": "ᵀ", "cut": "✂",
+    "add": "+", "sub": "−", "mul": "×", "div": "÷", "neg": "−", "matmul": "@", "sigmoid": "σ", "sum": "Σ",
+    "sqrt": "√", "pow": "^", "transpose": "ᵀ", "cut": "✂",
 }  # fmt: skip
 ROUND, NAMED = 26.0, 36.0  # heights of an op's circle or pill, and of a named node's box
 

@@ -22,6 +22,7 @@ def primitives(module: ModuleType) -> dict[str, Primitive]:
             pairs[name] = Primitive(
                 forward,
                 vjp,
+                name=name.removesuffix("_part"),  # of a part of an array it is the same function
                 scalar=getattr(scalars, name, None) if module is elementwise else None,
                 broadcasts=module is elementwise or name in BROADCASTING,
             )
