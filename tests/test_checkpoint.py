@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from safetensors.numpy import save as as_safetensors
@@ -60,6 +60,7 @@ def alike(a, b):
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@example(state={"$float": "1", "$array": 1, 1: {True: {"$dict": [1]}}})
 @given(state=STATES)
 def test_a_state_comes_back_as_it_was(tmp_path, state):
     """Dicts, lists, tuples, texts, numbers and arrays: types, bits, order of keys, and order in memory."""
@@ -78,6 +79,19 @@ def test_arrays_are_read_only_and_named_by_their_place(tmp_path):
     assert set(checkpoint.load_weights(path)) == {"a.b", "a.b'", "F"}
     assert checkpoint.load_weights(path)["F"].shape == (3, 2)
     assert not any(x.flags.writeable for x in (loaded["a"]["b"], loaded["a.b"], loaded["F"]))
+
+
+def test_the_header_is_json_for_every_reader(tmp_path):
+    """Also with numbers that JSON has no word for, and letters of any script."""
+
+    def refuse(word):
+        raise AssertionError(f"{word} is no JSON")
+
+    checkpoint.save({"x": [float("nan"), float("-inf")], "글": "e\u0301"}, tmp_path / "a")
+    blob = (tmp_path / "a").read_bytes()
+    header = json.loads(blob[8 : 8 + int.from_bytes(blob[:8], "little")], parse_constant=refuse)
+
+    assert json.loads(header["__metadata__"]["tinygrad_seq"], parse_constant=refuse)["format"] == 1
 
 
 @pytest.mark.parametrize("bad", [object(), {1, 2}, np.array(["a"]), np.array([1j]), np.array([None]), len, b"bytes"])

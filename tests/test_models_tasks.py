@@ -203,6 +203,15 @@ def test_batches_of_no_examples_are_refused(indices, error, says):
         Examples([1, 2, 3], lambda some: (np.array(some),)).batch(indices)
 
 
+@given(st.integers(1, 20), st.integers(1, 25))
+def test_measuring_takes_every_example_once(count, batch):
+    """In their order; only the last batch is smaller."""
+    batches = [some.tolist() for (some,) in Examples(range(count), lambda some: (np.array(some),)).batches(batch)]
+
+    assert [one for some in batches for one in some] == list(range(count))
+    assert all(len(some) == batch for some in batches[:-1])
+
+
 def test_a_part_without_examples_is_refused():
     """There is nothing to train on."""
     with pytest.raises(SequenceError, match="at least one example in each"):

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_seq.errors import DataError, SequenceError
-from tinygrad_seq.models.tasks import constitution, task
+from tinygrad_seq.models.tasks import alice, constitution, task
 from tinygrad_seq.models.tasks.dates import FORMATS, LOCALES, write_date
 from tinygrad_seq.models.tasks.names import LANGUAGES, place_names, translated_names
 from tinygrad_seq.models.tasks.spacing import with_spaces, without_spaces
@@ -117,6 +117,15 @@ def test_names_are_what_unicode_says():
     assert all(text == unicodedata.normalize("NFC", " ".join(text.split())) for text in english + korean)
 
 
+def test_of_names_that_are_alike_the_first_is_there():
+    """The country or region before the city: 페로 제도 is the Faroe Islands, not the Faroe of the time zone."""
+    names = {korean: english for english, korean in translated_names()}
+
+    assert names["페로 제도"] == "Faroe Islands"
+    assert names["카나리아 제도"] == "Canary Islands"
+    assert "코랄하버" not in names
+
+
 @pytest.mark.parametrize("units", ["jamo", "syllable"])
 @pytest.mark.parametrize("name", ["names-to-korean", "names-to-english"])
 def test_names_there_and_back(name, units):
@@ -206,16 +215,24 @@ def test_the_constitution_is_whole():
 
 @pytest.mark.parametrize("units", ["jamo", "syllable"])
 def test_korean_is_read_letter_by_letter_or_by_syllable(units):
-    """Both put together give the text again, to the last character."""
+    """Both put together give the text again, to the last character, and the three parts are all of it."""
     made = task("korean", units=units)
     text = constitution()
-    tokens = np.concatenate([made.train.xs, made.train.targets[-1:]])
-    back = made.source.decode(tokens)
+    parts = [made.split(split) for split in ("train", "valid", "test")]
+    read = [made.source.decode(np.append(part.xs, part.targets[-1])) for part in parts]
 
-    assert text.startswith(unicodedata.normalize("NFC", back)[:-1])
+    assert unicodedata.normalize("NFC", "".join(read)) == text
+    assert "".join(read) == unicodedata.normalize(made.source.normalize, text)
     assert made.source.decode(made.source.encode(text)) == unicodedata.normalize(made.source.normalize, text)
-    assert unicodedata.normalize("NFC", made.source.decode(made.source.encode(text))) == text
     assert len(made.source) < 100 if units == "jamo" else len(made.source) > 300
+
+
+def test_the_english_text_is_all_there():
+    """The three parts of it, one after the other, are the book."""
+    made = task("english")
+    parts = [made.split(split) for split in ("train", "valid", "test")]
+
+    assert "".join(made.source.decode(np.append(part.xs, part.targets[-1])) for part in parts) == alice()
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Z", "C"]), min_size=1, max_size=6), min_size=1, max_size=9))

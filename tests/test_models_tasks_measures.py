@@ -12,7 +12,7 @@ from tinygrad_seq import functional as F
 from tinygrad_seq.errors import DataError, SequenceError
 from tinygrad_seq.models import GRU, RNN, ManyToMany, ManyToOne, OneToMany, Vocabulary
 from tinygrad_seq.models.seq2seq import Seq2Seq
-from tinygrad_seq.models.tasks import Examples, Shown, task, tasks
+from tinygrad_seq.models.tasks import Examples, Shown, alice, task, tasks
 from tinygrad_seq.models.tasks.measures import Classes, Numbers, Tags
 from tinygrad_seq.models.tasks.written import Written, to_read, to_write
 
@@ -81,6 +81,18 @@ def test_who_is_wrong_gets_bad_ones(name):
     assert metrics.get("accuracy", 0) == 0
     assert metrics.get("exact_match", 0) == 0
     assert metrics.get("character_error_rate", 1) > 0.5
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "adding"])
+def test_who_knows_nothing_hesitates_among_all(name):
+    """To a model to which all classes are alike each costs ln(classes), and padding nothing."""
+    made = task(name)
+
+    class KnowsNothing(Knows):
+        def forward(self, *batch, lengths=None):
+            return 0 * super().forward(*batch, lengths=lengths)
+
+    assert made.evaluate(KnowsNothing(made, "valid"))["loss"] == pytest.approx(np.log(made.num_classes))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -211,17 +223,39 @@ def test_numbers_by_hand():
 
 
 def test_tags_by_hand():
-    """Padding counts for nothing; f1 is of what is not empty: 2 right of 3 claimed, of 3 there were: 2/3."""
-    tags = np.array([[0, 1], [1, 1], [0, 1], [-100, 0]])  # (T, B)
-    said = np.array([[1, 1], [1, 1], [0, 0], [1, 0]])
-    metrics = Tags(2, str).evaluate(Says(Tensor(SURE * F.one_hot(said, 2))), one_batch(tags, tags, np.array([3, 4])))
+    """Padding counts for nothing, also for a whole sequence; 3 of the 4 that are not empty recalled, and 4 claimed."""
+    tags = np.array([[0, 1], [1, 1], [0, 1], [-100, 0]])  # (T, B): the first sequence ends after 3
+    said = np.array([[0, 1], [1, 1], [0, 0], [1, 1]])
+    split = one_batch(tags, tags, np.array([3, 4]))
+    metrics = Tags(2, str).evaluate(Says(Tensor(SURE * F.one_hot(said, 2))), split)
     true, claimed, hits = 4, 4, 3
 
     assert metrics["accuracy"] == 5 / 7
-    assert metrics["exact_match"] == 0
+    assert metrics["exact_match"] == 1 / 2
     assert metrics["recalled"] == hits / true
     assert metrics["f1"] == 2 * hits / (true + claimed)
     assert metrics["loss"] == pytest.approx(2 * SURE / 7)
+
+
+def test_recall_is_of_what_there_was():
+    """Who says "a space" everywhere recalls all of them, with little precision: f1 is between."""
+    tags = np.array([[1, 0, 0, 0]]).T
+    everywhere = Says(Tensor(F.one_hot(np.ones_like(tags), 2)))
+    metrics = Tags(2, str).evaluate(everywhere, one_batch(tags, tags, None))
+
+    assert metrics["recalled"] == 1
+    assert metrics["f1"] == 2 * 1 / (1 + 4)
+
+
+def test_guessing_leaves_padding_out():
+    """Of the tags that are there half are 1, once more each than they are."""
+    tags = np.array([[0, 1], [1, 0], [-100, 1]])
+    split = one_batch(tags, tags, np.array([2, 3]))
+    for by_step in (False, True):
+        guessed = Tags(2, str, by_step=by_step).guess(split, split)
+        likely = [[1 / 2] * 4 + [2 / 3]] if by_step else [[3 / 7] * 2 + [4 / 7] * 3]
+
+        assert guessed["loss"] == pytest.approx(-np.log(likely).mean())
 
 
 def test_never_a_space_recalls_nothing():
@@ -246,6 +280,15 @@ def test_guessed_losses_are_those_of_frequencies():
             return Tensor(np.tile(logs, (xs.shape[1], 1)))
 
     assert made.evaluate(Guesses(), "test") == pytest.approx(made.baseline("test"))
+
+
+def test_a_text_is_guessed_by_how_often_it_comes():
+    """The name of the digit that the training images show most often."""
+    made = task("spelling-english")
+    digits = {split: np.array([digit for _, digit in made.split(split).examples]) for split in ("train", "test")}
+    most = np.bincount(digits["train"]).argmax()
+
+    assert made.baseline("test")["exact_match"] == pytest.approx((digits["test"] == most).mean())
 
 
 PAIRS = st.lists(st.tuples(st.text("ab", min_size=1, max_size=5), st.text("가나a", max_size=4)), min_size=1, max_size=5)
@@ -279,6 +322,16 @@ def test_texts_are_compared_as_readers_see_them(pairs):
 
     assert metrics["character_error_rate"] == pytest.approx(text.count("가") / len(text))
     assert metrics["exact_match"] == sum("가" not in b for _, b in pairs) / len(pairs)
+
+
+def test_a_text_goes_on_as_the_model_expects():
+    """The first half is given; what the model writes is as long as what should come."""
+    made = task("english", length=20)
+    (shown,) = made.show(model_for(made), np.random.default_rng(0), 1)
+    prompt, rest, said = shown
+
+    assert prompt + rest in alice()
+    assert (len(prompt), len(rest), len(said)) == (11, 10, 10)
 
 
 def test_examples_are_shown_to_be_read():

@@ -1,6 +1,7 @@
 """The training loop: the same bits for the same seed, and nothing changed by an update that cannot be made."""
 
 import io
+import re
 from math import inf, nan
 
 import numpy as np
@@ -76,6 +77,21 @@ def test_it_stops_when_asked():
     answers = iter([False, False, True])
 
     assert trained(until=lambda: next(answers))[1].updates == 3
+
+
+def test_it_is_asked_after_the_last_update_too():
+    """Who counts by it misses none."""
+    asked = []
+    trained(until=lambda: asked.append(1), updates=4)
+
+    assert len(asked) == 4
+
+
+def test_an_optimiser_of_another_model_is_refused():
+    """It would move parameters that nobody looks at, and no checkpoint would hold."""
+    other = Slope()
+    with pytest.raises(DataError, match="train: 1 parameters of the optimiser are not of this Slope"):
+        train(Slope(), lambda rng: (1.0,), optim.SGD([other.w]), updates=1)
 
 
 @pytest.mark.parametrize("bad", [nan, inf])
@@ -405,7 +421,7 @@ def test_off_a_terminal_there_is_a_line_for_each_validation():
     lines = said(validation=Validation(scores(0.25), every=2), source=lambda rng: (examples(),), updates=5).splitlines()
 
     assert [line.split("  ")[1] for line in lines] == ["update 2/5", "update 4/5", "update 5/5"]
-    assert "  loss 1  accuracy 0.25  " in lines[0]
+    assert "  validation: loss 1, accuracy 0.25  " in lines[0]
 
 
 def test_on_a_terminal_validations_stand_above_the_bar():
@@ -414,6 +430,16 @@ def test_on_a_terminal_validations_stand_above_the_bar():
 
     assert "accuracy 0.25" in text
     assert "5/5" in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_the_bar_fits_a_narrow_terminal(width):
+    """The count, the loss and the gradient are whole, also beside a long title."""
+    file = io.StringIO()
+    fitted(console=Console(file=file, force_terminal=True, width=width), updates=5, title="dates, GRU, additive")
+
+    assert "5/5" in file.getvalue()
+    assert re.search(r"loss \d+\.\d{3}  ‖gradient‖ \d", file.getvalue())
 
 
 @pytest.mark.parametrize(("resumed_at", "first"), [(0, "update 1/4"), (2, "update 3/4")])

@@ -51,6 +51,12 @@ XS = np.random.default_rng(1).normal(size=(10, 3)).astype(np.float32)
 YS = XS.sum(axis=1, keepdims=True)
 
 
+@pytest.fixture(autouse=True)
+def a_quick_disk(monkeypatch):
+    """That a file is safe on disk is not asked here, see test_checkpoint.py; the programs that are killed do ask."""
+    monkeypatch.setattr(os, "fsync", lambda file: None)
+
+
 class Killed(BaseException):
     """The end of the program, somewhere in an update."""
 
@@ -115,7 +121,7 @@ class Setting:
         return json.dumps(told, sort_keys=True), {name: (x.dtype, x.shape, x.tobytes()) for name, x in arrays.items()}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(
     optimiser=st.sampled_from(sorted(OPTIMISERS)),
     schedule=st.sampled_from(sorted(SCHEDULES)),
@@ -158,6 +164,19 @@ def test_a_finished_run_can_go_on(tmp_path, updates):
         assert again.bits() == first.bits()
 
 
+def test_updates_that_were_left_out_are_counted_on(tmp_path):
+    """What the optimiser skipped because it was not finite."""
+    first = Setting(tmp_path)
+    first.optimizer.error_if_nonfinite = False
+    first.batches = Batches(XS * np.float32(np.nan), YS, batch_size=4)
+    with pytest.warns(UserWarning, match="left out"):
+        first.train(updates=2)
+    again = Setting(tmp_path)
+    again.train(resume=True, updates=2)
+
+    assert again.optimizer.skipped == first.optimizer.skipped == 2
+
+
 def test_early_stopping_is_not_forgotten(tmp_path):
     """A run that ran out of patience stays stopped, with its best parameters."""
     first = Setting(tmp_path, optimiser="SGD, momentum", keep_best=True, patience=1)
@@ -189,14 +208,14 @@ PROGRAM = textwrap.dedent(
         model, Batches(xs, batch_size=6), optimizer, updates=updates, resume=resume,
         scheduler=optim.lr_scheduler.OneCycleLR(optimizer, 0.01, total_steps=updates),
         validation=Validation(lambda: {"loss": model.loss(xs).item()}, every=50, keep_best=True),
-        checkpoint=Checkpoint(path, every=7, hint="run it again with resume"),
+        checkpoint=Checkpoint(path, every=20, hint="run it again with resume"),
     )
     print(json.dumps([history.loss, history.gradient_norm, history.learning_rate, history.validation]))
     """
 )
 
 
-def started(path, resume=False, updates=400):
+def started(path, resume=False, updates=800):
     command = [sys.executable, "-c", PROGRAM, path, "resume" if resume else "new", str(updates)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -219,7 +238,7 @@ def killed_and_resumed(folder, kills, updates):
     path, generator = folder / "killed.safetensors", np.random.default_rng()
     with started(path, updates=updates) as program:
         wait_for(path, program)
-        time.sleep(generator.uniform(0, 0.1))
+        time.sleep(generator.uniform(0, 0.05))
         program.kill()
     seen = {checkpoint.load(path)["update"]}
     for _ in range(kills - 1):
@@ -227,7 +246,7 @@ def killed_and_resumed(folder, kills, updates):
         with started(path, resume=True, updates=updates) as program:
             while path.stat().st_mtime_ns == before and program.poll() is None:
                 time.sleep(0.002)
-            time.sleep(generator.uniform(0, 0.1))
+            time.sleep(generator.uniform(0, 0.05))
             program.kill()
         seen.add(checkpoint.load(path)["update"])
     with started(path, resume=True, updates=updates) as program:
@@ -237,7 +256,7 @@ def killed_and_resumed(folder, kills, updates):
 
 
 @pytest.mark.parametrize(
-    ("kills", "updates"), [(2, 400), pytest.param(25, 4_000, marks=pytest.mark.slow)], ids=["twice", "often"]
+    ("kills", "updates"), [(2, 600), pytest.param(25, 4_000, marks=pytest.mark.slow)], ids=["twice", "often"]
 )
 def test_killed_at_any_moment_it_ends_the_same(tmp_path, kills, updates):
     """SIGKILL at random moments: what the program says in the end, and its last checkpoint, are the same to the bit."""
@@ -246,7 +265,7 @@ def test_killed_at_any_moment_it_ends_the_same(tmp_path, kills, updates):
     assert program.returncode == 0, err
     out, state, seen = killed_and_resumed(tmp_path, kills, updates)
 
-    assert len(seen) > 1 or seen != {updates}
+    assert seen != {updates}  # it was killed before its end
     assert out == expected
     assert state == without_time(tmp_path / "whole.safetensors")
 
@@ -285,13 +304,15 @@ def test_ctrl_c_finishes_the_update(tmp_path):
     interrupting(setting, at=3)
     with pytest.raises(KeyboardInterrupt, match="Stopped after update 3 of 9"):
         setting.train(console=Console(file=file))
-    again = Setting(tmp_path)
+    saved = checkpoint.load(setting.checkpoint.path)["update"]
+    again = Setting(tmp_path, every=100)
     history = again.train(resume=True)
+    at_the_end = checkpoint.load(setting.checkpoint.path)["update"]
     whole = Setting(tmp_path, every=50)
 
     assert "To go on: call train again with the same arguments and resume=True" in file.getvalue()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert len(history.seconds) == 9
+    assert (saved, at_the_end) == (3, 9)
     assert history == whole.train()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tinygrad_seq import Graph
-from tinygrad_seq.cli import pictures
+from tinygrad_seq.cli.tour import pictures
 from tinygrad_seq.models.tour import Sample, text_tour, word_tour
 from tinygrad_seq.viz.page import formula, number, tour_page
 

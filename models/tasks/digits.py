@@ -48,7 +48,10 @@ def digit_images() -> tuple[np.ndarray, np.ndarray]:
     with files(__package__).joinpath("data", "digits.npz").open("rb") as file, np.load(file) as stored:
         images, digits = stored["images"] / 16.0, stored["labels"].astype(int)
     order = np.random.default_rng(0).permutation(len(digits))
-    return images[order], digits[order]
+    images, digits = images[order], digits[order]
+    images.setflags(write=False)  # all tasks share them
+    digits.setflags(write=False)
+    return images, digits
 
 
 def digits_rows(*, valid: int = 144, batch: int = 32) -> Task:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_seq import Tensor
 from tinygrad_seq import functional as F
 
 from ..generate import generate
@@ -93,11 +94,11 @@ class Numbers:
 
 
 class Tags:
-    """Aligned many-to-many: a tag at each step.  Metrics: loss, accuracy, exact_match (of whole sequences).
+    """Aligned many-to-many: a tag at each step.  Metrics: loss, accuracy, exact_match (of whole sequences), recalled,
+    the share of the steps with a tag that is not `empty` that got it, and f1, its harmonic mean with precision.
 
     num_tags: how many there are.  text: of an input and its tags.  empty: the tag that says nothing, such as "no space
-    follows"; then also f1, the harmonic mean of precision and recall of the others, and recalled, the share of steps
-    with another tag that got it.  by_step: guessing may know which step it is.  metric: the one that counts.
+    follows".  by_step: guessing may know which step it is.  metric: the one that counts.
     """
 
     better: Better = "max"
@@ -114,7 +115,7 @@ class Tags:
         self.num_tags, self.text, self.empty, self.by_step, self.metric = num_tags, text, empty, by_step, metric
 
     def evaluate(self, model: Any, split: Split) -> dict[str, float]:
-        """Mean cross-entropy of the tags in nats, and shares from 0 to 1."""
+        """All metrics, the loss in nats per tag, the others shares from 0 to 1."""
         found = []
         for tokens, tags, lengths in split.batches(AT_ONCE):
             logits = array(outputs(model, tokens, lengths))  # (T, B, tags)
@@ -221,8 +222,8 @@ def outputs(model: Any, xs: Any, lengths: Any) -> Any:
 
 
 def array(result: Any) -> np.ndarray:
-    """The numbers of a tensor."""
-    return np.asarray(getattr(result, "data", result))
+    """The numbers of a tensor, or of what is an array already."""
+    return result.data if isinstance(result, Tensor) else np.asarray(result)
 
 
 def columns(xs: np.ndarray, lengths: Any) -> Iterator[np.ndarray]:

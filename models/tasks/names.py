@@ -62,12 +62,15 @@ def language(*, batch: int = 32, seed: int = 0) -> Task:
 
 
 def names_to_korean(*, units: str = "jamo", batch: int = 32, seed: int = 0) -> Task:
-    """Iceland → 아이슬란드, as jamo (NFD) or syllables; split by name."""
+    """Iceland → 아이슬란드, as jamo (NFD) or syllables.
+
+    Split by name, 80, 10 and 10 %: Icelandic may have been trained on where Iceland is measured.
+    """
     return translation(NAMES_TO_KOREAN, units, batch, seed)
 
 
 def names_to_english(*, units: str = "jamo", batch: int = 32, seed: int = 0) -> Task:
-    """아이슬란드 → Iceland, from jamo (NFD) or syllables; split by name."""
+    """아이슬란드 → Iceland, from jamo (NFD) or syllables; the names are split as in the other direction."""
     return translation(NAMES_TO_ENGLISH, units, batch, seed)
 
 
@@ -139,7 +142,7 @@ def in_both() -> Iterator[tuple[str, str]]:
         yield en.territories[code], ko.territories[code]
     for code in sorted(set(en.languages) & set(ko.languages)):
         yield en.languages[code], ko.languages[code]
-    for zone in sorted(ko.time_zones):  # each named after a city; the English name is in the zone's where it is regular
+    for zone in sorted(ko.time_zones):  # each named after a city, in English by the zone itself unless said otherwise
         area, _, city = zone.rpartition("/")
         if area not in ("", "Etc") and zone != ANOTHER_CITY and "city" in ko.time_zones[zone]:
             english = dict(en.time_zones.get(zone, {})).get("city", city.replace("_", " "))

@@ -9,18 +9,12 @@ from .measures import Tags
 from .options import at_least
 from .splits import Windows
 from .task import About, Task, Training
-from .text import alice, constitution
+from .text import BOOK, LAW, alice, constitution
 
 __all__ = ["SPACING_ENGLISH", "SPACING_KOREAN", "spacing_english", "spacing_korean"]
 
-SPACING_ENGLISH = About(
-    "spacing-english", "aligned", "where the spaces go in an English text",
-    "Alice's Adventures in Wonderland, Lewis Carroll (1865), public domain",
-)  # fmt: skip
-SPACING_KOREAN = About(
-    "spacing-korean", "aligned", "where the spaces go in a Korean text",
-    "Constitution of the Republic of Korea (1987), no copyright on laws",
-)  # fmt: skip
+SPACING_ENGLISH = About("spacing-english", "aligned", "where the spaces go in an English book", BOOK)
+SPACING_KOREAN = About("spacing-korean", "aligned", "where the spaces go in a Korean law", LAW)
 
 
 def spacing_english(*, length: int = 64, batch: int = 32) -> Task:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol, overload
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class Generated:
             yield self.make(rng, min(batch, self.size - start))
 
 
-class Examples(Sequence[Any]):
+class Examples:
     """A list of examples, and how some of them become a batch.
 
     collate: a list of examples → a batch, the arguments of `model.loss`.
@@ -66,11 +66,7 @@ class Examples(Sequence[Any]):
     def __len__(self) -> int:
         return len(self.examples)
 
-    @overload
-    def __getitem__(self, index: int) -> Any: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Any]: ...
-    def __getitem__(self, index: int | slice) -> Any:
+    def __getitem__(self, index: int) -> Any:
         return self.examples[index]
 
     def batch(self, indices: Any) -> Batch:

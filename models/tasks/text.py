@@ -20,16 +20,12 @@ from .options import at_least, one_of
 from .splits import Windows
 from .task import About, Task, Training
 
-__all__ = ["ENGLISH", "KOREAN", "TextTask", "alice", "constitution", "english", "korean"]
+__all__ = ["BOOK", "ENGLISH", "KOREAN", "LAW", "TextTask", "alice", "constitution", "english", "korean"]
 
-ENGLISH = About(
-    "english", "next token", "the next character of an English book",
-    "Alice's Adventures in Wonderland, Lewis Carroll (1865), public domain",
-)  # fmt: skip
-KOREAN = About(
-    "korean", "next token", "the next letter of a Korean text",
-    "Constitution of the Republic of Korea (1987), no copyright on laws",
-)  # fmt: skip
+BOOK = "Alice's Adventures in Wonderland, Lewis Carroll (1865), public domain"
+LAW = "Constitution of the Republic of Korea (1987), no copyright on laws"
+ENGLISH = About("english", "next token", "the next character of an English book", BOOK)
+KOREAN = About("korean", "next token", "the next letter of a Korean law", LAW)
 
 
 def alice() -> str:

@@ -40,11 +40,13 @@ def pairs_to_batch(pairs: Sequence[tuple[str, str]], source: Vocabulary, target:
 
 
 class Writing:
-    """What the two have in common.  Metrics, the first two when each token is told the right ones before it (teacher
-    forcing), the others of what the model writes by itself, always taking the most likely token:
+    """What the two have in common.
 
-    loss: nats per token, the end counted.  accuracy: share of right tokens.  exact_match: share of right texts.
-    character_error_rate: characters to insert, delete or replace, per character of the right texts, in the form NFC.
+    Metrics when the model is told the right tokens before each (teacher forcing): loss, in nats per token, the end
+    counted; accuracy, the share of right tokens.  Of what it writes by itself, always the most likely token:
+    exact_match, the share of right texts; character_error_rate, the characters to insert, delete or replace for each
+    character of the right texts, in the Unicode form NFC, where a Korean character is a syllable.
+    target: the vocabulary.  longest: how many tokens the model may write, the end counted.
     """
 
     metric: str = "exact_match"

@@ -112,11 +112,11 @@ def train(
         """Whether no update is to follow; asked again after resuming, so the answer must be the same for the same."""
         if not history.updates:
             return False
-        if history.updates >= total or (validation is not None and validation.exhausted(history)):
-            return True
-        return until is not None and until()
+        asked_to = until is not None and until()
+        return asked_to or history.updates >= total or (validation is not None and validation.exhausted(history))
 
     with ExitStack() as meanwhile:
+        interrupted = meanwhile.enter_context(patient_interrupt(to is not None))
         meanwhile.enter_context(mode(model, True))
         meanwhile.enter_context(clipped_steps(model, clip_steps))
         if resume and to is not None:
@@ -125,7 +125,6 @@ def train(
             batches.reset()
         if to is not None and not resume:
             run.save(to)  # where there is something wrong with the place, it is best known now
-        interrupted = meanwhile.enter_context(patient_interrupt(to is not None))
         report = meanwhile.enter_context(Reporter(console, title, history, total, epoch))
         saved = history.updates
         while not interrupted.is_set() and not finished():

@@ -9,6 +9,7 @@ from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from .history import History
 
@@ -30,11 +31,12 @@ class Reporter:
         if console is not None and console.is_terminal:
             self.bar = Progress(
                 TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[words]}"),
-                TimeRemainingColumn(),
+                BarColumn(bar_width=None, table_column=Column(ratio=1, max_width=40)),
+                MofNCompleteColumn(table_column=Column(no_wrap=True)),
+                TextColumn("{task.fields[words]}", table_column=Column(no_wrap=True)),
+                TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
                 console=console,
+                expand=True,
                 transient=True,
                 refresh_per_second=5,
             )
@@ -70,7 +72,7 @@ class Reporter:
     def show(self) -> None:
         """Bring the bar up to date."""
         if self.bar is not None:
-            words = self.words(1) if self.history.updates else ""
+            words = self.words(1).rpartition("  lr")[0] if self.history.updates else ""
             self.bar.update(self.task, completed=self.history.updates, words=words)
 
     def line(self, measured: Mapping[str, float] | None) -> str:
@@ -81,7 +83,8 @@ class Reporter:
             parts.append(f"epoch {-(-n // self.epoch)}/{-(-self.updates // self.epoch)}")
         parts += [f"update {n:,}/{self.updates:,}", self.words(max(n - self.reported, 1))]
         if measured is not None:
-            parts += [f"{name.replace('_', ' ')} {x:.4g}" for name, x in measured.items()]
+            metrics = [f"{name.replace('_', ' ')} {x:.4g}" for name, x in measured.items()]
+            parts.append(f"validation: {', '.join(metrics)}")
         if n < self.updates:
             left = (time.monotonic() - self.began) / (n - self.done_before) * (self.updates - n)
             parts.append(f"{duration(left)} left")

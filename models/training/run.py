@@ -36,6 +36,13 @@ class Run:
     ) -> None:
         self.model = model
         self.parameters = named_parameters(model)
+        own = {id(p) for p in self.parameters.values()}
+        strange = sum(id(p) not in own for group in optimizer.param_groups for p in group["params"])
+        if strange:
+            raise DataError(
+                f"train: {strange} parameters of the optimiser are not of this {type(model).__name__}: make it with "
+                "model.parameters() of the model to train"
+            )
         self.optimizer, self.scheduler = optimizer, scheduler
         self.draw = getattr(source, "draw", source)
         owner = getattr(source, "__self__", source)  # of batches.draw: the batches
