@@ -312,6 +312,53 @@ def test_the_future_is_hidden(seed, t):
     assert_allclose(y.data, model(x, x, x, attn_mask=causal_mask(5))[0].data, rtol=0, atol=1e-13)
 
 
+def test_masks_add_up():
+    """What one of is_causal, attn_mask and key_padding_mask blocks is blocked; biases of floats are added."""
+    model, x = heads(0)
+    mask, padding = np.eye(5, k=-1, dtype=bool), np.arange(5) >= np.array([[5], [4], [3]])
+    _, w = model(x, x, x, key_padding_mask=padding, attn_mask=mask, is_causal=True)
+    floats = [np.where(blocked, -np.inf, 0.0) for blocked in (mask | causal_mask(5), padding)]
+    _, same = model(x, x, x, key_padding_mask=floats[1], attn_mask=floats[0])
+
+    assert_array_equal(w.data == 0, np.broadcast_to(mask | causal_mask(5), w.shape) | padding[:, None])
+    assert_allclose(same.data, w.data, rtol=1e-12)
+
+
+def test_padding_of_its_own_that_is_not_finite_is_read_as_zeros():
+    """In self-attention too: gradients are those of zeros there; what is finite in the padding is left as it is."""
+    model, x = heads(0)
+    padding = np.arange(5) >= np.array([[5], [2], [3]])
+    results = []
+    for number in (0.0, np.nan, np.inf):
+        model.zero_grad()
+        given = x.copy()
+        given[4, 1] = number
+        y, _ = model(given, given, given, key_padding_mask=padding)
+        (y * y).sum().backward()
+        results.append([y.data, *(p.grad for p in model.parameters())])
+
+    for found in results[1:]:
+        for expected, array in zip(results[0], found, strict=True):
+            assert_array_equal(array, expected)
+
+
+@pytest.mark.parametrize("filling", [1.0, np.nan, -np.inf])
+def test_padding_of_keys_reaches_nothing(filling):
+    """What stands in the padding of keys and values, even NaN, changes no result and no gradient."""
+    model, x = heads(0)
+    padding = np.arange(5) >= np.array([[5], [2], [3]])
+    results = []
+    for number in (0.0, filling):
+        model.zero_grad()
+        memory = Tensor(np.where(padding.T[..., None], number, x), requires_grad=True)
+        y, w = model(x, memory, memory, key_padding_mask=padding)
+        (y * y).sum().backward()
+        results.append([y.data, w.data, memory.grad, *(p.grad for p in model.parameters())])
+
+    for expected, found in zip(*results, strict=True):
+        assert_array_equal(found, expected)
+
+
 def test_layouts_are_the_same_numbers():
     """Time first, batch first and no batch; one tensor for keys and values or two."""
     model, x = heads(0)

@@ -71,20 +71,20 @@ def test_the_table_shows_the_validations():
     """With the loss of their update; units of the metrics as they are."""
     rows = [{"update": 2, "exact_match": 0.25}, {"update": 4, "exact_match": 1.0, "loss": 0.5}]
     text = printed(History([3.0, 2.0, 1.5, 1.25], [1.0] * 4, [0.01] * 4, [0.1] * 4, rows).table())
-    lines = [line for line in text.splitlines() if "│" in line]
+    lines = [line.split() for line in text.splitlines() if line.strip()]
 
-    assert "validation exact match" in text
-    assert "‖gradient‖" in text
-    assert [line.split("│")[1].strip() for line in lines] == ["2", "4"]
-    assert [cell.strip() for cell in lines[1].split("│")[2:-1]] == ["1.25", "1", "0.01", "1", "0.5"]
+    assert "valid exact match" in text
+    assert "‖grad‖" in text
+    assert [line[0] for line in lines[-2:]] == ["2", "4"]
+    assert lines[-1][1:] == ["1.25", "1", "0.01", "1", "0.5"]
 
 
 def test_the_table_of_many_updates_is_short():
     """The first, the last, and some between."""
     text = printed(History([1.0] * 1_000, [1.0] * 1_000, [1.0] * 1_000, [1.0] * 1_000).table(lines=5))
-    lines = [line.split("│")[1].strip() for line in text.splitlines() if "│" in line]
+    lines = [line.split()[0] for line in text.splitlines() if line.strip()]
 
-    assert lines == ["1", "251", "501", "750", "1,000"]
+    assert lines[-5:] == ["1", "251", "501", "750", "1,000"]
     assert "update" in printed(History().table())
     with pytest.raises(DataError, match="lines must be an integer of at least 2"):
         History().table(lines=1)

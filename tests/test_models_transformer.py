@@ -32,7 +32,7 @@ either_norm = pytest.mark.parametrize("norm_first", [False, True])
 def encoder(seed=0, norm_first=False, **config):
     manual_seed(seed)
     layer = TransformerEncoderLayer(4, 2, 6, dropout=0.0, norm_first=norm_first, **config)
-    return TransformerEncoder(layer, 2), np.random.default_rng(seed).normal(size=(5, 3, 4))
+    return TransformerEncoder(layer, 2, enable_nested_tensor=False), np.random.default_rng(seed).normal(size=(5, 3, 4))
 
 
 # ---- layers and stacks ---------------------------------------------------------------
@@ -83,6 +83,29 @@ def test_masked_padding_is_cut_off(norm_first, seed):
     assert_allclose(y.data, short.data, rtol=0, atol=1e-12)
     for p, expected in zip(model.parameters(), gradients, strict=True):
         assert_allclose(p.grad, expected, rtol=0, atol=1e-10)
+
+
+@either_norm
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("filling", [np.nan, np.inf])
+def test_padding_that_is_not_finite_is_read_as_zeros(norm_first, batch_first, filling):
+    """Encoder and decoder: no result outside of the padding, and no gradient, is touched; finite padding is kept."""
+    manual_seed(0)
+    model = Transformer(4, 2, 2, 2, 6, dropout=0.0, norm_first=norm_first, batch_first=batch_first)
+    numbers = np.random.default_rng(0).normal(size=(2, 3, 5, 4))
+    padding = np.arange(5) >= np.array([[5], [2], [3]])
+    masks = {f"{name}_key_padding_mask": padding for name in ("src", "tgt", "memory")}
+    results = []
+    for number in (0.0, filling):
+        src, tgt = np.where(padding[..., None], number, numbers)
+        model.zero_grad()
+        y = model(src, tgt, **masks) if batch_first else model(src.swapaxes(0, 1), tgt.swapaxes(0, 1), **masks)
+        y = (y if batch_first else y.swapaxes(0, 1))[~padding]
+        (y * y).sum().backward()
+        results.append([y.data, *(p.grad for p in model.parameters())])
+
+    for expected, found in zip(*results, strict=True):
+        assert_array_equal(found, expected)
 
 
 @either_norm
@@ -253,8 +276,22 @@ def test_a_step_computes_one_row():
 
     assert t == y.t == after.length == 7
     assert {node.shape[0] for node in new} == {1, 3}  # time in the layers, the batch in the output
-    assert len(state.past[0]) == 6
-    assert len(after.past[0]) == 7
+    assert state.past[0].length == 6
+    assert after.past[0].length == 7
+
+
+def test_a_state_goes_with_its_batch():
+    """A state of three rows is refused for two; its rows can be chosen."""
+    model, tokens = language_model()
+    *_, (_, _, state) = model.unroll(tokens[:3])
+    rows = np.array([2, 0])
+    ((_, y, _),) = model.unroll(tokens[3:4, rows], state.select(rows))
+
+    assert_allclose(y.data, model(tokens[:4]).data[3, rows], rtol=0, atol=1e-12)
+    with pytest.raises(ShapeError, match="the state is of 3 rows, got tokens for 2"):
+        list(model.unroll(tokens[3:4, rows], state))
+    with pytest.raises(DataError, match="prompts of one length"):
+        model.start(tokens, [10, 3, 2])
 
 
 def test_each_token_of_an_unroll_knows_its_time():
@@ -321,7 +358,10 @@ def test_search_goes_on_from_a_prompt():
     found = greedy(model, prompt, begin=prompt[-1], end=None, max_length=5)
     best = beam(model, prompt, begin=prompt[-1], end=None, max_length=5, width=4)
     for b in range(3):
+        read = np.concatenate([prompt[:, b], found[b].tokens])[:-1]
+        logp = F.log_softmax(model(read)).data[3:]
         assert found[b].tokens.tolist() == list(generate(model, prompt[:, b], 5, temperature=0))
+        assert found[b].log_probability == pytest.approx(logp.max(axis=-1).sum(), abs=1e-10)
         assert best[b][0].log_probability >= found[b].log_probability - 1e-12
 
 

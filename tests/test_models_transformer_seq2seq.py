@@ -137,6 +137,18 @@ def test_translating(build):
         assert len(found[b].tokens) <= 8
 
 
+def test_a_step_of_search_is_recorded_where_it_is_in_training():
+    """The attentions of a step stand in the scopes of the forward pass."""
+    source, lengths, target = pairs(0)
+    model = transformer()
+    state = model.start(source, lengths)
+    h, _ = model.decoder.extend(model.target(target[:1]), state.past, state.memories, state.blocked)
+    step, whole = Graph(h), Graph(model(source, lengths, target))
+
+    for name in ("score", "w", "context"):
+        assert {node.scope for node in step.named(name)} == {node.scope for node in whole.named(name)}
+
+
 def test_where_a_transformer_looks():
     """The alignment of the last layer sums to 1 over the words that there are."""
     source, lengths, target = pairs(0)
@@ -184,6 +196,26 @@ def test_the_lectures_last_model_in_the_record():
         for name in names:
             assert [node.t for node in record.named(name)] == list(range(1, T + 1))
             assert {node.scope.split("/")[0] for node in record.named(name)} == {place}
+
+
+@pytest.mark.parametrize("positions", [None, "learned", "sinusoidal"])
+def test_the_lectures_last_model_knows_order_by_positions_alone(positions):
+    """Without positions the source's words in another order give the same; with them they do not."""
+    source, _, target = pairs(0)
+    model = lecture(positions=positions)
+    same = np.allclose(model(source[::-1], None, target).data, model(source, None, target).data, rtol=0, atol=1e-10)
+
+    assert same == (positions is None)
+
+
+def test_recurrent_states_are_in_the_record_too():
+    """With recurrent layers h and s are theirs, in their scopes, at their steps."""
+    source, lengths, target = pairs(0)
+    record = Graph(TRANSLATORS["lecture, recurrent"]().loss(source, lengths, target))
+    hs = [(node.scope, node.t) for node in record.named("h") if node.t is not None]
+
+    for place, T in (("encoder", 6), ("decoder", 5)):
+        assert {t for where, t in hs if where == place} == set(range(1, T + 1))
 
 
 @few

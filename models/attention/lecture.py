@@ -53,10 +53,13 @@ def self_attention(
 
 
 def look(s: Tensor, H: Tensor, blocked: Any, normalize: bool) -> tuple[Tensor, Tensor]:
-    """Σ_i w_i h_i and w, of the inner products <s, h_i>.  s: (batch, D), H: (batch, source, D), zeros for padding."""
-    score = (H @ s.unsqueeze(-1)).squeeze(-1).named("score")  # (batch, source)
+    """Σ_i w_i h_i and w, of the inner products <s, h_i>.
+
+    s: (batch, D).  H: (batch, source, D), zeros for padding.  blocked: (batch, source), True is BLOCKED, or None.
+    """
+    score = F.einsum("...sd,...d->...s", H, s).named("score")  # (batch, source)
     if normalize:
         w = F.softmax(score if blocked is None else score.masked_fill(blocked, -np.inf)).named("w")
     else:
         w = (score * 1.0 if blocked is None else score.masked_fill(blocked, 0.0)).named("w")
-    return (w.unsqueeze(-2) @ H).squeeze(-2), w
+    return F.einsum("...s,...sd->...d", w, H), w

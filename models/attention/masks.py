@@ -12,7 +12,7 @@ from tinygrad_seq.graph import here
 
 from ..recurrent.lengths import as_lengths
 
-__all__ = ["as_padding_mask", "causal_mask", "check_states", "padding_mask_of"]
+__all__ = ["as_padding_mask", "causal_mask", "check_states", "finite_padding", "padding_mask_of"]
 
 
 def causal_mask(size: int) -> np.ndarray:
@@ -40,9 +40,21 @@ def padding_mask_of(lengths: Any, T: int) -> np.ndarray:
     return np.arange(T) >= as_lengths("padding_mask_of", lengths, T, np.shape(lengths))[:, None]
 
 
+def finite_padding(x: Tensor, padding_mask: Any, batch_axis: int = 1) -> Tensor:
+    """x, (T, batch, features), with zeros for what is not finite in its padding: 0 · NaN is NaN, and would spread.
+
+    padding_mask: (batch, T), True is padding; of floats, or of another shape, it is left to others to judge.
+    """
+    mask = np.asarray(padding_mask.data if isinstance(padding_mask, Tensor) else padding_mask)
+    mask = mask.T if x.ndim == 3 and batch_axis == 1 else mask
+    if mask.dtype != bool or mask.shape != x.shape[:-1] or np.isfinite(x.data[mask]).all():
+        return x
+    return x.masked_fill(mask[..., None] & ~np.isfinite(x.data), 0.0)
+
+
 def as_padding_mask(module: str, mask: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """The mask as booleans of that shape, checked."""
-    array = np.asarray(mask.data if isinstance(mask, Tensor) else mask)
+    """The mask as booleans of that shape, checked and copied."""
+    array = np.array(mask.data if isinstance(mask, Tensor) else mask)
     if array.dtype != bool:
         raise DtypeError(
             f"{module}: padding_mask must be made of booleans, True where there is padding, got {array.dtype} "

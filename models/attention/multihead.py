@@ -14,7 +14,7 @@ from tinygrad_seq.functional.attention import attend
 from tinygrad_seq.graph import here
 from tinygrad_seq.nn.layers import new_parameter, sizes
 
-from .masks import causal_mask
+from .masks import causal_mask, finite_padding
 
 __all__ = ["KeysValues", "MultiheadAttention", "scope_of"]
 
@@ -25,7 +25,9 @@ class KeysValues(NamedTuple):
     k: Tensor
     v: Tensor
 
-    def __len__(self) -> int:
+    @property
+    def length(self) -> int:
+        """How many were read."""
         return self.k.shape[-2]
 
     def followed_by(self, later: KeysValues) -> KeysValues:
@@ -48,7 +50,7 @@ class MultiheadAttention(nn.Module):
     Masks, in which True is BLOCKED, as in PyTorch's layer; or floats that are added to the scores:
     key_padding_mask: (batch, source).  attn_mask: (target, source), or (batch · heads, target, source).
     is_causal=True hides the future without an attn_mask.  In a row that is masked whole the weights and all
-    gradients are 0, where PyTorch gives NaN.  Padding must hold finite numbers, such as zeros.
+    gradients are 0, where PyTorch gives NaN.  What is not finite in the padding of a boolean mask counts as 0.
 
     Parameters, with PyTorch's names and start: in_proj_weight (3 embed_dim, embed_dim), evenly by Xavier and Glorot,
     the query's rows first, then the key's and the value's, or q_proj_weight, k_proj_weight and v_proj_weight where kdim
@@ -116,10 +118,14 @@ class MultiheadAttention(nn.Module):
         itself = key is query and value is query
         query, single = self.arranged(query, "query", self.embed_dim), np.ndim(query) == 2  # (T, batch, E) from here on
         if itself:
+            query = query if key_padding_mask is None else finite_padding(query, key_padding_mask)
             q, *kv = self.heads(query, 0, 3)
         else:
             same, key = key is value and self.kdim == self.vdim, self.arranged(key, "key", self.kdim)
             value = key if same else self.arranged(value, "value", self.vdim)
+            if key_padding_mask is not None:
+                key = finite_padding(key, key_padding_mask)
+                value = key if same else finite_padding(value, key_padding_mask)
             if key.shape[:2] != value.shape[:2] or key.shape[1] != query.shape[1]:
                 raise ShapeError(
                     f"MultiheadAttention cannot take query {query.shape}, key {key.shape} and value {value.shape} "
@@ -144,7 +150,7 @@ class MultiheadAttention(nn.Module):
         with scope_of(self):
             q, k, v = self.heads(x, 0, 3)
             kv = KeysValues(k, v) if past is None else past.followed_by(KeysValues(k, v))
-            total, new = len(kv), len(x)
+            total, new = kv.length, len(x)
             blocked = causal_mask(total)[total - new :] if new > 1 else None
             return *self.look(q, kv, blocked), kv
 

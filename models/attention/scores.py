@@ -93,7 +93,7 @@ class Attention(nn.Module):
         if mask is not None:
             score = score.masked_fill(mask[..., None, :] if several else mask, -np.inf)
         w = F.softmax(score).named("w")
-        context = w @ hs if several else (w.unsqueeze(-2) @ hs).squeeze(-2)
+        context = w @ hs if several else F.einsum("...s,...sd->...d", w, hs)
         return context.named("context"), w
 
     @property
@@ -132,7 +132,7 @@ def inner_products(s: Tensor, keys: Tensor) -> Tensor:
     """<s, k_i> for every query and every key."""
     if s.ndim == keys.ndim:
         return s @ keys.mT  # (batch, target, source)
-    return (keys @ s.unsqueeze(-1)).squeeze(-1)  # (batch, source)
+    return F.einsum("...sd,...d->...s", keys, s)  # (batch, source)
 
 
 class DotAttention(Attention):

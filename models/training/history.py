@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from tinygrad_seq import checkpoint
@@ -18,7 +19,12 @@ from tinygrad_seq.errors import DataError
 __all__ = ["History"]
 
 SERIES = ("loss", "gradient_norm", "learning_rate", "seconds")
-WORDS = {"gradient_norm": "‖gradient‖", "learning_rate": "lr"}
+WORDS = {
+    "gradient_norm": "‖grad‖",
+    "learning_rate": "lr",
+    "validation_bits_per_character": "valid bits per char",
+    "validation_character_error_rate": "valid char error rate",
+}
 
 
 @dataclass
@@ -72,12 +78,13 @@ class History:
         if len(rows) > lines:
             rows = [rows[round(i)] for i in np.linspace(0, len(rows) - 1, lines)]
         names = [name for name in names_of(rows) if name != "seconds"]
-        table = Table(*[WORDS.get(name, name.replace("_", " ")) for name in names])
+        heads = [WORDS.get(name, name.replace("validation", "valid").replace("_", " ")) for name in names]
+        table = Table(*heads, box=SIMPLE_HEAD, padding=0, pad_edge=False)
         for column in table.columns:
             column.justify = "right"
         for row in rows:
             shown = [row.get(name) for name in names]
-            table.add_row(*["" if x is None else f"{x:,}" if isinstance(x, int) else f"{x:.4g}" for x in shown])
+            table.add_row(*["" if x is None else f"{x:,}" if isinstance(x, int) else f"{x:.3g}" for x in shown])
         return table
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:

@@ -103,6 +103,10 @@ class TransformerLM(TransformerReader):
         alone = tokens.ndim == 1
         tokens, _ = self.input.check(tokens[:, None] if alone else tokens)
         length, past = state if state is not None else (0, None)
+        if past is not None and past[0].k.shape[0] != tokens.shape[1]:
+            raise ShapeError(
+                f"TransformerLM: the state is of {past[0].k.shape[0]} rows, got tokens for {tokens.shape[1]} ({here()})"
+            )
         for t, token in steps(tokens, start=length + 1):
             h, past = self.encoder.extend(self.input(token[None], t - 1), past)
             y = self.output(h[0, 0] if alone else h[0])
@@ -115,7 +119,9 @@ class TransformerLM(TransformerReader):
         tokens = as_sequence("TransformerLM", source)
         if lengths is not None and np.any(np.asarray(lengths) != len(tokens)):
             raise DataError(f"TransformerLM goes on from prompts of one length, got lengths {lengths} ({here()})")
-        *_, state = (None, *(after for _, _, after in self.unroll(tokens[:-1]))) if len(tokens) > 1 else (None,)
+        if len(tokens) == 1:
+            return None
+        *_, (_, _, state) = self.unroll(tokens[:-1])
         return state
 
     def step(self, tokens: Any, state: ReadSoFar | None) -> tuple[np.ndarray, ReadSoFar]:

@@ -18,6 +18,7 @@ from tinygrad_seq.errors import DataError, ShapeError
 from tinygrad_seq.graph import here
 from tinygrad_seq.nn.layers import sizes
 
+from ..attention.masks import finite_padding
 from ..attention.multihead import KeysValues, MultiheadAttention, scope_of
 
 __all__ = ["TransformerDecoderLayer", "TransformerEncoderLayer"]
@@ -80,8 +81,8 @@ class Layer(nn.Module):
         """Two linear layers at every position: W_2 activation(W_1 x)."""
         return self.linear2(self.dropout(self.activation(self.linear1(x))))
 
-    def tensor(self, x: Any) -> Tensor:
-        """An input, checked."""
+    def tensor(self, x: Any, padding_mask: Any) -> Tensor:
+        """An input, checked, with nothing in its padding that is not finite."""
         x = x if isinstance(x, Tensor) else Tensor(x, dtype=self.linear1.weight.dtype)
         if x.ndim not in (2, 3) or x.shape[-1] != self.d_model:
             layout = "(batch, T, " if self.batch_first else "(T, batch, "
@@ -89,7 +90,7 @@ class Layer(nn.Module):
                 f"{type(self).__name__} takes inputs of shape {layout}{self.d_model}), or (T, {self.d_model}), got "
                 f"{x.shape} ({here()})"
             )
-        return x
+        return x if padding_mask is None else finite_padding(x, padding_mask, 0 if self.batch_first else 1)
 
     def extra_repr(self) -> str:
         """How the norms stand."""
@@ -121,7 +122,7 @@ class TransformerEncoderLayer(Layer):
             y, _ = self.self_attn(x, x, x, src_key_padding_mask, False, src_mask, is_causal=is_causal)
             return self.dropout1(y)
 
-        x = self.residual(self.tensor(src), self.norm1, attention)
+        x = self.residual(self.tensor(src, src_key_padding_mask), self.norm1, attention)
         return self.residual(x, self.norm2, lambda x: self.dropout2(self.network(x)))
 
     def extend(self, x: Tensor, past: KeysValues | None = None) -> tuple[Tensor, KeysValues]:
@@ -167,7 +168,7 @@ class TransformerDecoderLayer(Layer):
         memory_is_causal: bool = False,
     ) -> Tensor:
         """What comes out at every position, of the shape of tgt."""
-        memory = self.tensor(memory)
+        memory = self.tensor(memory, memory_key_padding_mask)
 
         def attention(x: Tensor) -> Tensor:
             y, _ = self.self_attn(x, x, x, tgt_key_padding_mask, False, tgt_mask, is_causal=tgt_is_causal)
@@ -179,7 +180,7 @@ class TransformerDecoderLayer(Layer):
             )
             return self.dropout2(y)
 
-        x = self.residual(self.tensor(tgt), self.norm1, attention)
+        x = self.residual(self.tensor(tgt, tgt_key_padding_mask), self.norm1, attention)
         x = self.residual(x, self.norm2, across)
         return self.residual(x, self.norm3, lambda x: self.dropout3(self.network(x)))
 

@@ -33,9 +33,6 @@ class LectureState(NamedTuple):
     blocked: np.ndarray | None  # (batch, source)
     recurrent: Any  # the state of the recurrent layer that makes s_t, if there is one
 
-    def __len__(self) -> int:
-        return self.t
-
 
 class LectureSeq2Seq(nn.Module):
     """The lecture's last model: encoder states among themselves, decoder states among themselves masked, then across.
@@ -47,14 +44,16 @@ class LectureSeq2Seq(nn.Module):
     where <·,·> stands for the softmax of the inner products; normalize=False takes them as they are.  The slides do not
     say what makes h and s once attention has taken the place of recurrence ("the idea of distance is given up"): here
     it is an embedding alone, which does not know the order of the words, as nothing in the equations does.  Order comes
-    back by positions="learned" or "sinusoidal", or by recurrent layers `encoder` and `decoder` of one direction, from
-    d_model to d_model numbers, whose states are then h and s.  Beside the Transformer it lacks projections to queries,
-    keys and values, scaling, several heads, residuals, layer norm and the feed-forward network.
+    back by positions="learned", for at most max_length steps, or by recurrent layers `encoder` and `decoder` of one
+    direction, from d_model to d_model numbers, whose states are then h and s.  positions="sinusoidal" is there to see
+    it fail: without projections nothing turns fixed vectors towards the place to look at.  Beside the Transformer it
+    lacks projections to queries, keys and values, scaling, several heads, residuals, layer norm and the network.
 
     source_tokens, target_tokens: how many there are.  d_model: numbers in a state.  begin: the token that stands before
     each target; end: that ends it; padding: after it.  W_y: (2 d_model, target_tokens), at the start evenly within
     ±1/√(2 d_model), b_y zeros; embeddings normally distributed with deviation 1/√d_model, so that <h, h> is near 1.
-    In the record "h", "h_new", "s", "s_new", "C_new", "ŷ" and "L" know their t.
+    In the record "h", "h_new", "s" ("h" too, where a recurrent layer makes it), "s_new", "C_new", "ŷ" and "L" know
+    their t.
 
     >>> import numpy as np
     >>> from tinygrad_seq.models import LectureSeq2Seq
@@ -118,15 +117,14 @@ class LectureSeq2Seq(nn.Module):
             lengths = as_lengths("LectureSeq2Seq", lengths, len(tokens), tokens.shape[1:])
             blocked = np.arange(len(tokens)) >= lengths[:, None]
             tokens = np.where(blocked.T, 0, tokens)
-        with scope("encoder"):
-            if self.encoder is None:
+        if self.encoder is None:
+            with scope("encoder"):
                 hs = [self.word(self.source, self.source_positions, x, t).named("h") for t, x in steps(tokens)]
-            else:
-                embed = self.source
-                hs = [h for _, h, _ in self.encoder.unroll(tokens, embed=embed, lengths=lengths)]
+        else:
+            hs = [h for _, h, _ in self.encoder.unroll(tokens, embed=self.source, lengths=lengths)]
+        with scope("encoder"):
             H, _ = self_attention(F.stack(hs), blocked, normalize=self.normalize)
-        H = H.swapaxes(0, 1)
-        return LectureState(0, None, H if blocked is None else H.masked_fill(blocked[..., None], 0.0), blocked, None)
+        return LectureState(0, None, H.swapaxes(0, 1), blocked, None)
 
     def word(self, table: nn.Module, positions: nn.Module | None, x: Any, t: int) -> Tensor:
         """The vectors of words x, (batch), at step t."""

@@ -24,6 +24,7 @@ class TransformerEncoder(nn.Module):
     """num_layers copies of an encoder layer, one after the other, and a norm at the end if there is one.
 
     The copies start with the same weights, as in PyTorch.  src, masks: as in `TransformerEncoderLayer`.
+    enable_nested_tensor, mask_check: PyTorch's words, without effect.
 
     >>> import numpy as np
     >>> from tinygrad_seq.models import TransformerEncoder, TransformerEncoderLayer
@@ -33,7 +34,12 @@ class TransformerEncoder(nn.Module):
     """
 
     def __init__(
-        self, encoder_layer: TransformerEncoderLayer, num_layers: int, norm: nn.Module | None = None
+        self,
+        encoder_layer: TransformerEncoderLayer,
+        num_layers: int,
+        norm: nn.Module | None = None,
+        enable_nested_tensor: bool = True,
+        mask_check: bool = True,
     ) -> None:
         super().__init__()
         sizes("TransformerEncoder", num_layers=num_layers)
