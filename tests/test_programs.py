@@ -211,6 +211,7 @@ ROWS, LEFT, RIGHT = np.array([0, 1]), slice(0, 2), slice(2, 4)
         [(slice(None), LEFT), (slice(None), RIGHT), (slice(None), LEFT)],
         [LEFT, (slice(2, 3), slice(None))],
         [(0, LEFT), (1, RIGHT)],
+        [(LEFT, LEFT), (LEFT, RIGHT)],
     ],
 )
 def test_parts_that_seem_to_make_a_whole(cut):

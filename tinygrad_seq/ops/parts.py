@@ -71,6 +71,7 @@ class Scattered(Part):
         return f"{self.g.shape} at {self.index} of {self.shape}"
 
 
+WHOLE = slice(None)
 VIEW, ONCE, OFTEN = "a view", "each place once", "places more than once"
 
 
@@ -143,19 +144,25 @@ class Sum(Part):
 
 def side_by_side(pieces: list[Scattered]) -> Any:
     """The pieces joined, if they are the parts that an array was split into, such as four gates; else None."""
-    index = pieces[0].index
-    if any([p.index.__class__ is not tuple or kind_of(p.index) is not VIEW for p in pieces]):
-        return None
-    axis = len(index) - 1
-    before = (slice(None),) * axis
-    end = 0
-    pieces = sorted(pieces, key=lambda p: p.index[-1].start or 0 if p.index[-1].__class__ is slice else -1)
+    shape, count = pieces[0].shape, len(pieces)
+    starting: dict[Any, Scattered] = {}
     for p in pieces:
-        key = p.index[-1]
-        if key.__class__ is not slice or p.index[:-1] != before or key.start != end or key.step is not None:
+        index = p.index
+        if index.__class__ is not tuple or len(index) > len(shape):
             return None
-        end = key.stop
-    return np.concatenate([p.g for p in pieces], axis) if end == pieces[0].shape[axis] else None
+        for key in index:
+            if key.__class__ is not slice or key.step is not None:
+                return None
+        if index[:-1] != (WHOLE,) * (len(index) - 1):
+            return None
+        starting[len(index), key.start or 0] = p
+    axis = len(index) - 1
+    joined, end = [], 0
+    while len(joined) < count and (axis + 1, end) in starting:
+        p = starting[axis + 1, end]
+        joined.append(p.g)
+        end = p.index[axis].stop
+    return np.concatenate(joined, axis) if end == shape[axis] and len(joined) == count else None
 
 
 BLOCK = 512  # rows that are multiplied at once: few enough to stay in the cache, enough for a fast product
