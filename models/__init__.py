@@ -16,7 +16,7 @@ from .attention import (
     sinusoidal_positions,
 )
 from .build import MODELS, Build, build
-from .experiment import Experiment
+from .experiment import Experiment, Plan
 from .generate import generate, sample
 from .heads import ManyToMany, ManyToOne, OneToMany
 from .recurrent import (
@@ -76,6 +76,7 @@ __all__ = [
     "ManyToOne",
     "MultiheadAttention",
     "OneToMany",
+    "Plan",
     "RNNCell",
     "RNNEquation",
     "ScaledDotAttention",

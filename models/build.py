@@ -109,8 +109,8 @@ def build(task: Task, how: Build) -> Any:
     rest = f"transformer, {', '.join(RECURRENT)}"
     only_for(how, layers=rest, dropout=rest, heads="transformer")
     return LectureSeq2Seq(
-        task.num_tokens or 0, task.num_classes, how.hidden or task.training.hidden, positions="sinusoidal",
-        dtype=np.dtype(how.dtype), **special_tokens(task),
+        task.num_tokens or 0, task.num_classes, how.hidden or task.training.hidden, dtype=np.dtype(how.dtype),
+        **learnt_positions(task), **special_tokens(task),
     )  # fmt: skip
 
 
@@ -239,9 +239,15 @@ TRANSFORMERS: Mapping[str, Callable[[Task, Build], Any]] = {
     ),
     "aligned": lambda task, how: TransformerTagger(task.num_classes, **reading(task, how)),
     "seq2seq": lambda task, how: TransformerSeq2Seq(
-        task.num_tokens or 0, task.num_classes, **special_tokens(task), **width(how, 64)
+        task.num_tokens or 0, task.num_classes, **special_tokens(task), **(width(how, 64) | learnt_positions(task))
     ),
 }
+
+
+def learnt_positions(task: Task) -> dict[str, Any]:
+    """Positions for the longest of a thousand sources and targets, and half as many again."""
+    source, _, target = task.train.draw(np.random.default_rng(0), 1000)
+    return {"positions": "learned", "max_length": 3 * max(len(source), len(target)) // 2}
 
 
 def special_tokens(task: Task) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class Experiment:
             "updates": updates, "lr": lr, "clip": clip, "clip_steps": clip_steps, "validate_every": validate_every,
             "patience": patience,
         }  # fmt: skip
-        given = {name: x for name, x in parts.items() if x is not None}
+        given: dict[str, Any] = {name: x for name, x in parts.items() if x is not None}
         if resume and path is not None:
             plan = begun_with(path)
             other = [name for name, x in given.items() if name != "updates" and x != getattr(plan, name)]
@@ -90,6 +90,7 @@ class Experiment:
         else:
             plan = self.plan()
             given.setdefault("validate_every", max(1, given.get("updates", plan.updates) // 10))
+            manual_seed(self.seed)  # dropout, whatever was drawn since the model was made
         plan = plan._replace(**given)
         to = None
         if path is not None:
@@ -113,8 +114,7 @@ class Experiment:
     @property
     def title(self) -> str:
         """Task and model in a word each."""
-        attention = f" + {self.how.attention} attention" if self.how.attention else ""
-        return f"{self.task.name}: {self.how.model}{attention}"
+        return f"{self.task.name}: {self.how.model}{f'+{self.how.attention}' if self.how.attention else ''}"
 
     # ---- saved and loaded ----
 

@@ -10,42 +10,38 @@ from pathlib import Path
 import pytest
 from threadpoolctl import threadpool_info
 
-from tinygrad_seq import __version__, cli
+from commands import run
+from tinygrad_seq import __version__
+from tinygrad_seq.cli import tour
 from tinygrad_seq.models.tour import text_tour, word_tour
 from tinygrad_seq.viz import GraphvizMissingError
 
 PICTURES = ("unrolled", "last_loss", "parts", "gradient_flow")
+COMMANDS = ("tour", "tasks", "train", "generate", "translate")
 FILES = {f"{name}.{ending}" for name in PICTURES for ending in ("svg", "png")}
 
 
 @pytest.fixture(scope="module")
 def drawn():
     """The pictures, which take a second, made once."""
-    return cli.pictures(word_tour(far=5))
+    return tour.pictures(word_tour(far=5))
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch, tmp_path, drawn):
     """A tour that takes no time, in an empty folder."""
-    monkeypatch.setattr(cli, "text_tour", partial(text_tour, updates=2, length=10))
-    monkeypatch.setattr(cli, "pictures", lambda word: drawn)
+    monkeypatch.setattr(tour, "text_tour", partial(text_tour, updates=2, length=10))
+    monkeypatch.setattr(tour, "pictures", lambda word: drawn)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def run(*args):
-    """The exit code of a command."""
-    with pytest.raises(SystemExit) as ended:
-        cli.main(args)
-    return ended.value.code or 0
-
-
 QUICKLY = """
 from functools import partial
-from tinygrad_seq import cli
-cli.text_tour = partial(cli.text_tour, updates=1, length=2)
-cli.pictures = lambda word: (dict.fromkeys(["unrolled", "last_loss", "parts", "gradient_flow"], "<svg/>"), {})
-cli.main(["tour"])
+from tinygrad_seq.cli import main, tour
+tour.text_tour = partial(tour.text_tour, updates=1, length=2)
+tour.pictures = lambda word: (dict.fromkeys(["unrolled", "last_loss", "parts", "gradient_flow"], "<svg/>"), {})
+main(["tour"])
 """  # the tour in a process of its own
 
 
@@ -110,8 +106,8 @@ def test_one_thread_is_enough(monkeypatch):
     def threads():
         return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
 
-    before, seen, real = threads(), [], cli.word_tour
-    monkeypatch.setattr(cli, "word_tour", lambda *args, **options: seen.extend(threads()) or real(*args, **options))
+    before, seen, real = threads(), [], tour.word_tour
+    monkeypatch.setattr(tour, "word_tour", lambda *args, **options: seen.extend(threads()) or real(*args, **options))
     run("tour", "-q")
 
     assert seen == [1] * len(before)
@@ -132,11 +128,14 @@ def test_the_whole_tour_runs_from_a_shell(short):
 # ---- help and usage ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("args", [["--help"], ["-h"], ["tour", "--help"]])
+@pytest.mark.parametrize("args", [["--help"], ["-h"], *([command, "--help"] for command in COMMANDS)])
 def test_help(args, capsys):
-    """It names the options, and writes nothing else."""
+    """It names the options, gives an example, and fits a terminal of 80 columns."""
     assert run(*args) == 0
-    assert "Usage: tinygrad-seq" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "Usage: tinygrad-seq" in out
+    assert args[0] == "tour" or "\n  tinygrad-seq " in out
+    assert max(map(len, out.splitlines())) <= 80
 
 
 def test_version(capsys):
@@ -149,7 +148,8 @@ def test_version(capsys):
     ("args", "says"),
     [
         ([], "Usage"),
-        (["tuor"], "No such command"),
+        (["tuor"], "Did you mean 'tour'?"),
+        (["trane"], "Did you mean 'train'?"),
         (["tour", "--seed", "x"], "--seed"),
         (["tour", "--seed", "-1"], "--seed"),
         (["tour", "--seed", "1.5"], "--seed"),
@@ -176,7 +176,7 @@ def a_line(err):
 @pytest.fixture
 def no_training(monkeypatch):
     """Training would fail the test: the complaint must come before it."""
-    monkeypatch.setattr(cli, "word_tour", lambda *_, **__: pytest.fail("it trained first"))
+    monkeypatch.setattr(tour, "word_tour", lambda *_, **__: pytest.fail("it trained first"))
 
 
 @pytest.mark.usefixtures("no_training")
@@ -210,7 +210,7 @@ def test_no_graphviz_program(monkeypatch, short, capsys):
     def missing():
         raise GraphvizMissingError("drawing needs a Graphviz program: `pip install graphviz-pure` is enough")
 
-    monkeypatch.setattr(cli, "layout_program", missing)
+    monkeypatch.setattr(tour, "layout_program", missing)
 
     assert run("tour") == 1
     err = capsys.readouterr().err
@@ -231,7 +231,7 @@ def test_what_stops_it_leaves_nothing(monkeypatch, short, capsys, where, stop, c
         raise stop
 
     (short / "out").mkdir()
-    monkeypatch.setattr(cli, where, stopped)
+    monkeypatch.setattr(tour, where, stopped)
 
     assert run("tour") == code
     err = capsys.readouterr().err.strip()

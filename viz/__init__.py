@@ -3,6 +3,7 @@
 Each reads a record that any model left, and changes nothing in it.
 """
 
+from .attention_map import plot_attention
 from .charts import plot_gradient_flow, plot_parts
 from .drawing import Drawing
 from .errors import (
@@ -28,6 +29,7 @@ __all__ = [
     "draw_dot",
     "draw_graph",
     "draw_unrolled",
+    "plot_attention",
     "plot_gradient_flow",
     "plot_history",
     "plot_parts",

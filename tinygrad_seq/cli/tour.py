@@ -1,13 +1,7 @@
-"""The command line: `tinygrad-seq tour`.  The roof of the house: it alone knows the models and the pictures."""
+"""`tinygrad-seq tour`: train an RNN on HELLO, and write a report with pictures of its gradients."""
 
 from __future__ import annotations
 
-import io
-import os
-import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -20,27 +14,21 @@ from tinygrad_seq.models.tour import Measured, WordTour, text_tour, word_tour
 from tinygrad_seq.viz import draw_unrolled, plot_gradient_flow, plot_parts
 from tinygrad_seq.viz.graphviz_program import layout_program
 from tinygrad_seq.viz.labels import token_text
-from tinygrad_seq.viz.page import chart_svg, tour_page
+from tinygrad_seq.viz.page import tour_page
 
-from . import __version__
-from .errors import TinygradSeqError
+from .. import __version__
+from .files import chart_files, output_folder, write_all
 
-__all__ = ["main"]
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="tinygrad-seq")
-def commands() -> None:
-    """See how sequence models learn, and how their gradients flow through time."""
+__all__ = ["tour_command"]
 
 
-@commands.command()
+@click.command("tour")
 @click.option("--out", type=click.Path(), default="out/tour", show_default=True, help="Folder for the report.")
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Start of all random numbers."
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-def tour(out: str, seed: int, quiet: bool) -> None:
+def tour_command(out: str, seed: int, quiet: bool) -> None:
     """Train an RNN on HELLO and look at its gradients.
 
     Prints a table and writes a report with pictures, index.html, for a browser.
@@ -86,10 +74,8 @@ def pictures(word: WordTour) -> tuple[dict[str, str], dict[str, bytes]]:
     svgs = {name: drawing.svg for name, drawing in drawings.items()}
     pngs = {name: drawing.png() for name, drawing in drawings.items()}
     for name, ax in charts.items():
-        svgs[name] = chart_svg(ax)
-        buffer = io.BytesIO()
-        ax.figure.savefig(buffer, format="png", metadata={"Software": None})  # type: ignore[union-attr]
-        pngs[name] = buffer.getvalue()
+        files = chart_files(name, ax)
+        svgs[name], pngs[name] = files[f"{name}.svg"].decode(), files[f"{name}.png"]
     return svgs, pngs
 
 
@@ -119,57 +105,3 @@ def table(word: WordTour, m: Measured, title: str) -> Table:
             f"{m.flow.norms[i]:.3g}", f"{m.parts.norms[i]:.3g}",
         )  # fmt: skip
     return shown
-
-
-@contextmanager
-def output_folder(out: Path) -> Iterator[None]:
-    """Make the folder and see that it can be written, before the work; if that fails take back what was made."""
-    made = [folder for folder in (out, *out.parents) if not folder.exists()]  # the innermost first
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise click.ClickException(
-            f"cannot write into the folder {str(out)!r} ({error.strerror}): give another with --out"
-        ) from None
-    try:
-        yield
-    except BaseException:
-        for folder in made:
-            try:
-                folder.rmdir()  # only where nothing is in it
-            except OSError:
-                break
-        raise
-
-
-def write_all(out: Path, files: dict[str, bytes]) -> None:
-    """Write all files into the folder, or none: first beside their places, and when all are there into them."""
-    with tempfile.TemporaryDirectory(dir=out, prefix=".") as beside:
-        for name, content in files.items():
-            Path(beside, name).write_bytes(content)
-        for name in files:
-            Path(beside, name).replace(out / name)
-
-
-def main(args: Sequence[str] | None = None) -> None:
-    """Run the command line: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without ‖ shows ?
-    try:
-        code = commands.main(args, prog_name="tinygrad-seq", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted", err=True)
-        code = 130
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
-    except (TinygradSeqError, OSError) as error:
-        click.echo(f"Error: {error}", err=True)
-        code = 1
-    sys.exit(code)
