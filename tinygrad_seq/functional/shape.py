@@ -156,7 +156,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0, *, dim: int | None = 
                 f"split into {indices_or_sections} equal parts cannot take {shape_of(x)} ({here()}): "
                 f"axis {axis} has {n}; chunk cuts unequal parts"
             )
-        ends = range(0, n + 1, n // indices_or_sections)
+        ends: range | tuple[int, ...] = range(0, n + 1, n // indices_or_sections)
     else:
         ends = (0, *indices_or_sections, n)
     return _cut(x, ends, axis)

@@ -157,7 +157,8 @@ def side_by_side(pieces: list[Scattered]) -> Any:
             return None
         starting[len(index), key.start or 0] = p
     axis = len(index) - 1
-    joined, end = [], 0
+    joined: list[Any] = []
+    end = 0
     while len(joined) < count and (axis + 1, end) in starting:
         p = starting[axis + 1, end]
         joined.append(p.g)
