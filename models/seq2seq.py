@@ -29,9 +29,8 @@ from tinygrad_seq.rng import generator
 from .attention import Attention, Memory, attention_of_kind, padding_mask_of
 from .recurrent import Recurrent
 from .recurrent.lengths import as_lengths
-from .search import Hypothesis, check_count, greedy
-from .search import beam as beam_search
 from .sequences import as_array, total
+from .translating import Translating
 
 __all__ = ["Bridge", "Seq2Seq"]
 
@@ -87,7 +86,7 @@ class Bridge(nn.Module):
         return F.tanh(self.h[k](F.concat(directions, -1))).named("h")
 
 
-class Seq2Seq(nn.Module):
+class Seq2Seq(nn.Module, Translating):
     """An encoder and a decoder, any recurrent layers: a sequence of tokens becomes another, of another length.
 
     encoder: may read in both directions; the decoder in one.  They have as many layers and the same kind of state.
@@ -221,32 +220,6 @@ class Seq2Seq(nn.Module):
         return F.stack([step.w for step in self.decode(source, lengths, target, 1.0)], axis=1)
 
     # ---- search: what `SequenceModel` asks for ----
-
-    def translate(
-        self,
-        source: Any,
-        lengths: Any = None,
-        *,
-        beam: int = 1,
-        length_penalty: float = 0.0,
-        max_length: int | None = None,
-    ) -> list[Hypothesis]:
-        """The best target that search finds for each source.
-
-        beam: the width; 1 is greedy search.  length_penalty: as in `search.beam`, which also gives the n best.
-        max_length: the most tokens, the end counted; by default twice as many as the longest source has, and 10.
-        """
-        check_count("translate", beam=beam)
-        source, lengths = self.as_source(source, lengths)
-        options: dict[str, Any] = {
-            "begin": self.begin,
-            "end": self.end,
-            "max_length": 2 * int(lengths.max()) + 10 if max_length is None else max_length,
-            "length_penalty": length_penalty,
-        }
-        if beam == 1:
-            return greedy(self, source, lengths, **options)
-        return [best for best, in beam_search(self, source, lengths, width=beam, **options)]
 
     def start(self, source: Any, lengths: Any = None) -> SearchState:
         """The state before the first token."""

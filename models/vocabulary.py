@@ -151,6 +151,17 @@ class Vocabulary:
             table[: len(row), i] = row
         return table
 
+    def encode_batch(self, texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Several texts as a model reads them: tokens (T, batch) and lengths (batch), the end token counted.
+
+        The end token stands after each text where the vocabulary has one.  Errors as those of `encode_all`.
+        """
+        ended, texts = self.end is not None, list(texts)
+        lengths = [len(self.tokenize(text)) for text in texts]
+        if not all(lengths):
+            raise SequenceError(f"a model reads texts of at least one token; text number {lengths.index(0)} is empty")
+        return self.encode_all(texts, ended=ended), np.array(lengths) + ended
+
     def one_hot(self, text: str | Iterable[str]) -> np.ndarray:
         """A vector for every token, (T, size): 1 at its index and 0 elsewhere."""
         return F.one_hot(self.encode(text), len(self))

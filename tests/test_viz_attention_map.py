@@ -1,5 +1,6 @@
 """Maps of attention: what is given is what is drawn, and every letter shows."""
 
+import io
 import unicodedata
 import warnings
 
@@ -70,3 +71,11 @@ def test_weights_that_do_not_fit_are_refused(weights, source, target, says):
     """With the shape that was given and what to do."""
     with pytest.raises(ValueError, match=says):
         plot_attention(weights, source, target)
+
+
+def test_a_title_too_long_for_the_map_is_shortened():
+    """What was read and written may be longer than the picture is wide."""
+    ax = plot_attention([[1.0]], ["a"], ["b"], title="한 " * 100)
+    ax.figure.savefig(io.BytesIO(), format="png")
+
+    assert ax.get_title(loc="left").endswith("…")

@@ -14,7 +14,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from .charts import families
-from .labels import token_text
+from .labels import shorten, token_text
 from .palette import INK, QUIET, RAMP
 
 __all__ = ["plot_attention", "standing_alone"]
@@ -69,6 +69,7 @@ def plot_attention(
     for spine in ax.spines.values():
         spine.set_visible(False)
     if title:
+        title = shorten(title, 60 * ax.figure.get_figwidth(), 12)  # type: ignore[union-attr]
         ax.set_title(title, loc="left", color=INK, fontfamily=families(), parse_math=False)
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.8, label="weight", ticks=[0, 0.5, 1])
     bar.outline.set_visible(False)

@@ -85,4 +85,4 @@ def date_vocabulary() -> Vocabulary:
     """All characters that dates are written with, in the order of their code points."""
     a_week_of_each_month = [date(2000, month, day) for month in range(1, 13) for day in range(1, 8)]
     texts = [write_date(day, name, form) for day in a_week_of_each_month for name in LOCALES for form in FORMATS]
-    return to_read(sorted({*digits, *"".join(texts)}), normalize="NFC")
+    return to_read(sorted({*digits, *"".join(texts)}), end="<eos>", normalize="NFC")

@@ -119,7 +119,7 @@ def reversal(*, length: int = 10, shortest: int = 1, symbols: int = 8, batch: in
     at_least("reversal", shortest=(shortest, 1), length=(length, shortest), symbols=(symbols, 1))
     at_least("reversal", batch=(batch, 1), seed=(seed, 0))
     letters = alphabet("reversal", symbols)
-    source, target = to_read(letters), to_write(letters)
+    source, target = to_read(letters, end="<eos>"), to_write(letters)
 
     def make(rng: np.random.Generator, B: int) -> Batch:
         lengths = rng.integers(shortest, length + 1, B)

@@ -83,9 +83,9 @@ def translation(about: About, units: str, batch: int, seed: int) -> Task:
     english = sorted({c for name, _ in names for c in name})
     korean = sorted({c for _, name in names for c in unicodedata.normalize(form, name)})
     if about is NAMES_TO_KOREAN:
-        source, target, order = to_read(english, normalize="NFC"), to_write(korean, normalize=form), 1
+        source, target, order = to_read(english, end="<eos>", normalize="NFC"), to_write(korean, normalize=form), 1
     else:
-        source, target, order = to_read(korean, normalize=form), to_write(english, normalize="NFC"), -1
+        source, target, order = to_read(korean, end="<eos>", normalize=form), to_write(english, normalize="NFC"), -1
     pairs = [pair[::order] for pair in names]
 
     def collate(some: list[tuple[str, str]]) -> Batch:

@@ -211,18 +211,18 @@ class Task:
             model.train(was)
 
     def read(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Texts of one's own as a model reads them: tokens (T, B), filled up with padding, and lengths (B).
+        """Texts of one's own as a model reads them: tokens (T, B), with the end where the task has one, lengths (B).
 
         Raises DataError for a task that reads vectors, SequenceError for no text or an empty one.
 
         >>> from tinygrad_seq.models.tasks import task
         >>> tokens, lengths = task("dates").read(["21 octobre 2045", "2045년 10월 21일 토요일"])
         >>> tokens.shape, lengths
-        ((17, 2), array([15, 17]))
+        ((18, 2), array([16, 18]))
         """
         if self.source is None:
             raise DataError(f"{self.name} reads vectors of {self.vector_size} numbers, not texts")
-        return self.source.encode_all(texts), np.array([len(self.source.tokenize(text)) for text in texts])
+        return self.source.encode_batch(texts)
 
     def text(self, tokens: Any) -> str:
         """What a model wrote, tokens (T), as text: up to the end token, letters put together (NFC)."""

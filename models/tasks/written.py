@@ -20,9 +20,9 @@ from .task import Better, Shown, readable
 __all__ = ["Spelled", "Written", "pairs_to_batch", "to_read", "to_write"]
 
 
-def to_read(tokens: Iterable[str], *, normalize: Form | None = None) -> Vocabulary:
+def to_read(tokens: Iterable[str], *, end: str | None = None, normalize: Form | None = None) -> Vocabulary:
     """A vocabulary of texts that come in: with padding, and a token for what a user may write and no example has."""
-    return Vocabulary(tokens, padding="<pad>", unknown="<unk>", normalize=normalize)
+    return Vocabulary(tokens, padding="<pad>", end=end, unknown="<unk>", normalize=normalize)
 
 
 def to_write(tokens: Iterable[str], *, normalize: Form | None = None) -> Vocabulary:
@@ -31,11 +31,10 @@ def to_write(tokens: Iterable[str], *, normalize: Form | None = None) -> Vocabul
 
 
 def pairs_to_batch(pairs: Sequence[tuple[str, str]], source: Vocabulary, target: Vocabulary) -> Batch:
-    """(source (S, B), lengths (B), target (T, B) with its end) of pairs of texts."""
+    """(source (S, B), lengths (B), target (T, B)) of pairs of texts, both with their ends."""
     if not pairs:
         raise SequenceError("a batch needs at least one example, got none")
-    tokens = source.encode_all([given for given, _ in pairs])
-    lengths = np.array([len(source.tokenize(given)) for given, _ in pairs])
+    tokens, lengths = source.encode_batch([given for given, _ in pairs])
     return tokens, lengths, target.encode_all([wanted for _, wanted in pairs], ended=True)
 
 

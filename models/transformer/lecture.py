@@ -17,9 +17,8 @@ from tinygrad_seq.nn.layers import new_parameter, sizes
 from ..attention.lecture import look, self_attention
 from ..attention.positions import positions_of_kind
 from ..recurrent.lengths import as_lengths
-from ..search import Hypothesis
 from ..sequences import as_labels, as_sequence, total
-from .seq2seq import translate
+from ..translating import Translating
 
 __all__ = ["LectureSeq2Seq", "LectureState"]
 
@@ -34,7 +33,7 @@ class LectureState(NamedTuple):
     recurrent: Any  # the state of the recurrent layer that makes s_t, if there is one
 
 
-class LectureSeq2Seq(nn.Module):
+class LectureSeq2Seq(nn.Module, Translating):
     """The lecture's last model: encoder states among themselves, decoder states among themselves masked, then across.
 
         h_i = embedding of the source's word i         h_i_new = Σ_j <h_i, h_j> h_j
@@ -204,18 +203,6 @@ class LectureSeq2Seq(nn.Module):
         recurrent = self.decoder.select(recurrent, index) if recurrent is not None else None
         blocked = None if blocked is None else blocked[index]
         return LectureState(t, None if S is None else S[index], H[index], blocked, recurrent)
-
-    def translate(
-        self,
-        source: Any,
-        lengths: Any = None,
-        *,
-        beam: int = 1,
-        length_penalty: float = 0.0,
-        max_length: int | None = None,
-    ) -> list[Hypothesis]:
-        """The best target that search finds for each source; arguments as in `Seq2Seq.translate`."""
-        return translate(self, source, lengths, beam, length_penalty, max_length)
 
 
 def as_batch(tokens: Any) -> np.ndarray:

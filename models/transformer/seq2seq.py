@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -15,9 +14,8 @@ from tinygrad_seq.graph import here
 from tinygrad_seq.nn.layers import sizes
 
 from ..attention import KeysValues
-from ..search import Hypothesis, greedy
-from ..search import beam as beam_search
 from ..sequences import as_labels
+from ..translating import Translating
 from .inputs import SequenceInput
 from .layers import TransformerDecoderLayer, TransformerEncoderLayer
 from .stacks import TransformerDecoder, TransformerEncoder, start_as_transformer
@@ -43,7 +41,7 @@ class WrittenSoFar(NamedTuple):
         )
 
 
-class TransformerSeq2Seq(nn.Module):
+class TransformerSeq2Seq(nn.Module, Translating):
     """An encoder–decoder Transformer over tokens, trained with teacher forcing.
 
     source_tokens, target_tokens: how many there are.  d_model, nhead, num_layers (of the encoder, and of the decoder
@@ -166,30 +164,3 @@ class TransformerSeq2Seq(nn.Module):
     def select(self, state: WrittenSoFar, index: Any) -> WrittenSoFar:
         """The state of those rows of the batch."""
         return state.select(index)
-
-    def translate(
-        self,
-        source: Any,
-        lengths: Any = None,
-        *,
-        beam: int = 1,
-        length_penalty: float = 0.0,
-        max_length: int | None = None,
-    ) -> list[Hypothesis]:
-        """The best target that search finds for each source; arguments as in `Seq2Seq.translate`."""
-        return translate(self, source, lengths, beam, length_penalty, max_length)
-
-
-def translate(
-    model: Any, source: Any, lengths: Any, beam: int, length_penalty: float, max_length: int | None
-) -> list[Hypothesis]:
-    """The best target that search finds for each source.
-
-    beam: the width; 1 is greedy search.  max_length: the most tokens, the end counted; by default twice as many as the
-    source has, and 10, or as many as there are positions.
-    """
-    longest = max_length or min(2 * len(source) + 10, model.max_length or sys.maxsize)
-    fixed: Any = {"begin": model.begin, "end": model.end, "max_length": longest, "length_penalty": length_penalty}
-    if beam == 1:
-        return greedy(model, source, lengths, **fixed)
-    return [found[0] for found in beam_search(model, source, lengths, width=beam, **fixed)]

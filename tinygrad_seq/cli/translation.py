@@ -126,8 +126,7 @@ def vocabularies(experiment: Experiment) -> tuple[Vocabulary, Vocabulary]:
 
 def encoded(experiment: Experiment, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """The tokens of the texts, (S, batch), and their lengths."""
-    source, _ = vocabularies(experiment)
-    return source.encode_all(texts), np.array([len(source.tokenize(text)) for text in texts])
+    return vocabularies(experiment)[0].encode_batch(texts)
 
 
 def search(experiment: Experiment, texts: list[str], **options: Any) -> list[list[Hypothesis]]:
@@ -170,6 +169,7 @@ def draw(experiment: Experiment, text: str, one: Hypothesis, file: Path) -> None
     with no_grad():
         weights = experiment.model.align(tokens, lengths, np.array(steps)[:, None])[0]
     names = [*(target.token(int(i)) for i in one.tokens), "end"][: len(steps)]
-    ax = plot_attention(weights, source.tokenize(text), names, title=f"{text} → {written(experiment, one)}")
+    read = [*source.tokenize(text), *["end"] * (source.end is not None)]
+    ax = plot_attention(weights, read, names, title=f"{text} → {written(experiment, one)}")
     file.write_bytes(chart_files("map", ax)[f"map{file.suffix}"])
     click.echo(f"The map: {file}", err=True)
