@@ -77,8 +77,8 @@ class Reader(nn.Module):
         super().__init__()
         self.task, self.row, size = t, row, t.vector_size
         if size is None and (t.training.embedding or row.model == "transformer"):
-            size = t.training.embedding or 0
-            self.embedding = nn.Embedding(t.num_tokens, size or self.width)
+            size = self.width if row.model == "transformer" else t.training.embedding
+            self.embedding = nn.Embedding(t.num_tokens, size)
         else:
             self.embedding, size = None, size or t.num_tokens
         if row.model == "transformer":

@@ -83,7 +83,7 @@ def copy_memory(*, delay: int = 10, symbols: int = 8, count: int = 5, batch: int
 
     return Task(
         COPY, *generated(make, seed), measure=Tags(len(target), text, by_step=True, metric="recalled"),
-        training=Training(batch, 3e-3, 4000),
+        training=Training(batch, 3e-3, 4000, embedding=64),
         options={"delay": delay, "symbols": symbols, "count": count, "batch": batch, "seed": seed},
         num_classes=len(target), source=source, target=target,
     )  # fmt: skip
@@ -108,7 +108,8 @@ def temporal_order(*, length: int = 60, batch: int = 50, seed: int = 0) -> Task:
         return tokens.T, 2 * first + second, None
 
     return Task(
-        ORDER, *generated(make, seed), measure=Classes(names, source.decode), training=Training(batch, 2e-3, 3000),
+        ORDER, *generated(make, seed), measure=Classes(names, source.decode),
+        training=Training(batch, 2e-3, 3000, embedding=64),
         options={"length": length, "batch": batch, "seed": seed},
         num_classes=4, source=source, target=names,
     )  # fmt: skip

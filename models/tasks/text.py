@@ -129,6 +129,7 @@ def next_character(about: About, text: TextTask, updates: int, options: dict[str
     """The task of a text."""
     return Task(
         about, text.windows(text.train), text.windows(text.valid), text.windows(text.test),
-        measure=NextTokens(text.vocabulary), training=Training(text.batch, 3e-3, updates, hidden=128),
+        measure=NextTokens(text.vocabulary),
+        training=Training(text.batch, 3e-3, updates, hidden=128, embedding=64),
         options=options, source=text.vocabulary, target=text.vocabulary, num_classes=len(text.vocabulary),
     )  # fmt: skip
