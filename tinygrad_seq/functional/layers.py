@@ -40,9 +40,9 @@ def embedding(index: Any, weight: Any, padding_idx: int | None = None) -> Any:
     padding_idx: a row that gets no gradient.  Raises IndexError for a negative index too: -1 is no word.
     """
     rows = shape_of(weight)[0]
-    index = indices(index, "embedding", rows)
-    if index.size and index.min() < 0:
-        wrong = index.min()
+    index = indices(index, "embedding")
+    if index.size and not 0 <= index.min() <= index.max() < rows:
+        wrong = index[(index < 0) | (index >= rows)].flat[0]
         raise IndexError(f"embedding: index {wrong} is not one of the {rows} rows, 0 to {rows - 1} ({here()})")
     return record1(table.embedding, weight, {"indices": index, "padding_idx": padding_idx})
 

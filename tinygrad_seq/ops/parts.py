@@ -64,6 +64,8 @@ class Scattered(Part):
             place += self.g
         elif kind is ONCE:
             buffer[self.index] += self.g
+        elif names_rows(self.index):
+            add_rows(buffer, self.index.reshape(-1), self.g)
         else:
             np.add.at(buffer, self.index, self.g)
 
@@ -84,6 +86,28 @@ def kind_of(index: Any) -> str:
         elif isinstance(key, ndarray):
             return ONCE if key.dtype == bool else OFTEN
     return kind
+
+
+def names_rows(index: Any) -> bool:
+    """Whether an index is an array of integers, each of which names a row."""
+    return index.__class__ is ndarray and index.dtype != bool
+
+
+def joined_rows(pieces: list[Scattered]) -> ndarray:
+    """What the pieces add to the rows that they name, one row after the other."""
+    shape = pieces[0].shape[1:]
+    return np.concatenate([p.g.reshape(p.index.size, *shape) for p in pieces])
+
+
+def add_rows(buffer: ndarray, rows: ndarray, g: Any) -> None:
+    """buffer[rows] += g, where a row may be named often: sorted and summed, as `np.add.at` is slow at it."""
+    if not rows.size:
+        return
+    rows = np.where(rows < 0, rows + len(buffer), rows)
+    order = np.argsort(rows, kind="stable")
+    rows = rows[order]
+    first = np.flatnonzero(np.concatenate([[True], rows[1:] != rows[:-1]]))
+    buffer[rows[first]] += np.add.reduceat(g.reshape(len(rows), *buffer.shape[1:])[order], first, axis=0)
 
 
 def product(left: Any, right: Any) -> Any:
@@ -137,8 +161,12 @@ class Sum(Part):
                 result = np.zeros(self.pieces[0].shape, self.pieces[0].g.dtype)
             elif not owned or result.__class__ is not ndarray:  # a sum of 0-d arrays is no array
                 result = np.array(result)
-            for piece in self.pieces:
-                piece.into(result)
+            rows = [p for p in self.pieces if names_rows(p.index)]
+            if len(rows) > 1:  # an embedding, read at every step
+                add_rows(result, np.concatenate([p.index.reshape(-1) for p in rows]), joined_rows(rows))
+            for p in self.pieces:
+                if len(rows) < 2 or not names_rows(p.index):
+                    p.into(result)
         return result
 
 
