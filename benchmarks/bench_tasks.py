@@ -89,8 +89,8 @@ class Reader(nn.Module):
         else:
             self.body = getattr(nn, row.model.upper())(size, self.width)
         if row.attention:
-            self.W, self.v = nn.Linear(self.width, self.width), nn.Linear(self.width, 1, bias=False)
-        self.out = nn.Linear(self.width, t.num_classes)
+            self.Wq, self.Wk, self.v = (nn.Linear(self.width, n, bias=False) for n in (self.width, self.width, 1))
+        self.out = nn.Linear(2 * self.width if row.attention else self.width, t.num_classes)
 
     @property
     def width(self) -> int:
@@ -113,8 +113,8 @@ class Reader(nn.Module):
             return self.out(hs)
         if self.row.attention is None:
             return self.out(hs[-1])
-        w = self.v(torch.tanh(self.W(hs))).softmax(0)
-        return self.out((w * hs).sum(0))
+        w = self.v(torch.tanh(self.Wq(hs[-1]) + self.Wk(hs))).softmax(0)
+        return self.out(torch.cat([hs[-1], (w * hs).sum(0)], -1))
 
     def loss(self, x: Any, y: Any, lengths: Any = None) -> Any:
         if self.task.regression:

@@ -35,7 +35,8 @@ class Head(nn.Module):
     """What the three shapes have in common: how inputs are read, and the output ŷ = h W_y + b_y.
 
     reduction: of the losses of the steps; "sum", the lecture's L = L_1 + … + L_T, or "mean", over all targets of all
-    steps that count, which makes long and short sequences weigh alike.
+    steps that count, which makes long and short sequences weigh alike.  num_features: how many numbers ŷ is made of,
+    by default what the layer puts out.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Head(nn.Module):
         *,
         ignore_index: int | None = None,
         reduction: str = "sum",
+        num_features: int | None = None,
     ) -> None:
         super().__init__()
         sizes(type(self).__name__, num_classes=num_classes)
@@ -59,14 +61,10 @@ class Head(nn.Module):
         self.num_classes, self.ignore_index, self.reduction = num_classes, ignore_index, reduction
         self.embedding = embedding
         self.rnn = rnn
-        bound = 1 / sqrt(self.num_features)
-        self.W_y = nn.init.uniform_(new_parameter(self.num_features, num_classes, dtype=rnn.dtype), -bound, bound)
+        features = rnn.output_size if num_features is None else num_features
+        bound = 1 / sqrt(features)
+        self.W_y = nn.init.uniform_(new_parameter(features, num_classes, dtype=rnn.dtype), -bound, bound)
         self.b_y = nn.init.uniform_(new_parameter(num_classes, dtype=rnn.dtype), -bound, bound)
-
-    @property
-    def num_features(self) -> int:
-        """How many numbers the output is made of."""
-        return self.rnn.output_size
 
     def output(self, h: Any) -> Tensor:
         """ŷ, a number for each class: (batch, hidden) → (batch, classes)."""
@@ -172,11 +170,11 @@ class ManyToMany(Head):
 
 
 class ManyToOne(Head):
-    """One prediction for a whole sequence: ŷ = h_T W_y + b_y, or ŷ = c W_y + b_y with what attention makes of all h_t.
+    """One prediction for a whole sequence: ŷ = h_T W_y + b_y, or with attention ŷ = [h_T, C] W_y + b_y.
 
     rnn, num_classes, embedding: as in `ManyToMany`; with both directions h_T is joined by h_1 of the way back.
-    attention: None, "dot", "scaled_dot", "general" or "additive", or one of your own.  It pools: a query q, which is
-    learnt, asks all states, c = Σ_t w_t h_t, so that no step is farther away than another.
+    attention: None, "dot", "scaled_dot", "general" or "additive", or one of your own.  In the end the last state looks
+    back at all of them, C = Σ_t w_t h_t, so that no step is farther away than another.
     regression: the label is a number, not a class, and the loss the squared error.
     Calling it gives the logits, (batch, classes), or numbers, (batch, 1).
 
@@ -195,18 +193,14 @@ class ManyToOne(Head):
         attention: str | Attention | None = None,
         regression: bool = False,
     ) -> None:
-        super().__init__(rnn, num_classes, embedding)
+        size = rnn.output_size
+        super().__init__(rnn, num_classes, embedding, num_features=size if attention is None else 2 * size)
         if regression and num_classes != 1:
             raise DataError(f"ManyToOne: a regression has one output, got num_classes={num_classes}")
         self.regression = regression
-        size = rnn.output_size
         if isinstance(attention, str):
             attention = attention_of_kind(attention, size, size, dtype=rnn.dtype)
         self.attention = attention
-        if attention is not None:
-            bound = 1 / sqrt(attention.query_size(size))
-            query = new_parameter(attention.query_size(size), dtype=rnn.dtype)
-            self.q = nn.init.uniform_(query, -bound, bound)
 
     def forward(self, xs: Any, lengths: Any = None) -> Tensor:
         """The logits, (batch, classes)."""
@@ -219,13 +213,15 @@ class ManyToOne(Head):
         return self.read(xs, lengths)[1]
 
     def read(self, xs: Any, lengths: Any = None) -> tuple[Tensor, Any]:
-        """What ŷ is made of, (batch, hidden), and the weights of attention, or None."""
+        """What ŷ is made of, (batch, features), and the weights of attention, or None."""
         read = list(self.states(xs, lengths=lengths))
+        h = self.rnn.last(read[-1][2])
         if self.attention is None:
-            return self.rnn.last(read[-1][2]), None
+            return h, None
         hs = F.stack([h for _, h, _ in read], axis=-2)  # (batch, T, hidden)
         mask = None if lengths is None else np.arange(len(read)) >= np.asarray(lengths)[:, None]
-        return self.attention(self.q, hs, mask)
+        C, w = self.attention(h, hs, mask)
+        return F.concat([h, C], -1), w
 
     def loss(self, xs: Any, labels: Any, lengths: Any = None) -> Tensor:
         """The cross-entropy, in nats, or squared error; mean over the batch.

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tinygrad_seq import Graph, Tensor, gradflow, manual_seed, nn, optim
 from tinygrad_seq.errors import DataError, DtypeError, SequenceError, ShapeError
-from tinygrad_seq.models import RNN, ManyToMany, ManyToOne, OneToMany, Vocabulary, generate, train
+from tinygrad_seq.models import GRU, LSTM, RNN, ManyToMany, ManyToOne, OneToMany, Vocabulary, generate, train
 
 SEEDS = st.integers(0, 2**16)
 few = settings(max_examples=20)
@@ -168,6 +168,105 @@ def test_tokens_may_be_lists_arrays_or_tensors():
 
     for tokens in (np.array([0, 1]), np.array([0, 1], np.uint8), Tensor([0, 1])):
         np.testing.assert_array_equal(model(tokens).data, model([0, 1]).data)
+
+
+# ---- ragged batches, and looking back ------------------------------------------------
+
+LAYERS = {
+    "RNN": lambda: RNN(2, 4),
+    "LSTM": lambda: LSTM(2, 4, num_layers=2),
+    "GRU, both ways": lambda: GRU(2, 4, bidirectional=True),
+}
+
+
+def a_ragged_batch(seed):
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, 6, 3)
+    xs = rng.normal(size=(5, 3, 2))
+    xs[np.arange(5)[:, None] >= lengths] = np.nan
+    return xs, lengths, rng
+
+
+@few
+@given(seed=SEEDS, layer=st.sampled_from(sorted(LAYERS)), attention=st.sampled_from([None, "dot", "additive"]))
+def test_padding_changes_no_prediction_and_no_gradient(seed, layer, attention):
+    """Many-to-one of a ragged batch: the logits of each sequence alone, and as a loss the mean of theirs."""
+    manual_seed(seed)
+    model = ManyToOne(LAYERS[layer](), 3, attention=attention)
+    xs, lengths, rng = a_ragged_batch(seed)
+    labels = rng.integers(0, 3, 3)
+    model.loss(xs, labels, lengths).backward()
+    together = {name: p.grad for name, p in model.named_parameters()}
+    model.zero_grad()
+    for i, n in enumerate(lengths):
+        np.testing.assert_allclose(model(xs, lengths).data[i], model(xs[:n, i]).data, atol=1e-12)
+        (model.loss(xs[:n, i], labels[i]) / 3).backward()
+
+    for name, p in model.named_parameters():
+        np.testing.assert_allclose(together[name], p.grad, atol=1e-12, err_msg=name)
+
+
+@few
+@given(seed=SEEDS, layer=st.sampled_from(sorted(LAYERS)))
+def test_tags_of_a_ragged_batch_are_those_of_each_sequence_alone(seed, layer):
+    """Many-to-many with lengths; with reduction="mean" every tag weighs the same, however long its sequence is."""
+    manual_seed(seed)
+    model = ManyToMany(LAYERS[layer](), 3, ignore_index=-100, reduction="mean")
+    xs, lengths, rng = a_ragged_batch(seed)
+    tags = np.where(np.arange(5)[:, None] < lengths, rng.integers(0, 3, (5, 3)), -100)
+    y = model(xs, lengths).data
+    nats = 0.0
+    for i, n in enumerate(lengths):
+        alone = model(xs[:n, i]).data
+        np.testing.assert_allclose(y[:n, i], alone, atol=1e-12)
+        logp = alone - np.log(np.exp(alone).sum(axis=-1, keepdims=True))
+        nats -= logp[np.arange(n), tags[:n, i]].sum()
+
+    assert model.loss(xs, tags, lengths).item() == pytest.approx(nats / lengths.sum())
+    np.testing.assert_array_equal(model.predict(xs, lengths), y.argmax(axis=-1))
+
+
+@few
+@given(seed=SEEDS)
+def test_the_last_state_looks_back(seed):
+    """ŷ = [h_T, Σ_t w_t h_t] W_y + b_y, with weights that sum to 1 over the steps there are and are 0 after them."""
+    manual_seed(seed)
+    model = ManyToOne(RNN(2, 4), 3, attention="dot")
+    xs, lengths, _ = a_ragged_batch(seed)
+    w = model.weights(xs, lengths).data
+    for i, n in enumerate(lengths):
+        hs = model.rnn(xs[:n, i])[0].data
+        scores = np.exp(hs @ hs[-1])
+        np.testing.assert_allclose(w[i, :n], scores / scores.sum(), atol=1e-12)
+        assert not w[i, n:].any()
+        features = np.concatenate([hs[-1], w[i, :n] @ hs])
+        np.testing.assert_allclose(model(xs, lengths).data[i], features @ model.W_y.data + model.b_y.data, atol=1e-12)
+
+
+def test_a_regression_predicts_numbers():
+    """Its loss is the mean squared error."""
+    model, xs = ManyToOne(GRU(2, 4), 1, regression=True), np.ones((5, 3, 2))
+    y = model.predict(xs)
+
+    assert y.shape == (3,)
+    assert model.loss(xs, [1.0, 2.0, 3.0]).item() == pytest.approx(((y - [1, 2, 3]) ** 2).mean())
+    with pytest.raises(DataError, match="a regression has one output, got num_classes=2"):
+        ManyToOne(GRU(2, 4), 2, regression=True)
+    with pytest.raises(DataError, match="has no attention"):
+        model.weights(xs)
+
+
+@pytest.mark.parametrize("rnn", [LSTM(4, 8, num_layers=2), GRU(4, 8)])
+def test_a_text_is_written_as_generate_writes_it(rnn):
+    """`predict` of many vectors at once: what the most likely tokens are, and after the end nothing but the end."""
+    model = OneToMany(rnn, 4, 3, start=0)
+    v = np.random.default_rng(0).normal(size=(6, 3))
+    written = model.predict(v, 7, end=2)
+
+    assert written.shape == (7, 6)
+    for i in range(6):
+        alone = list(generate(model, v[i], 7, temperature=0, end=2))
+        assert written[:, i].tolist() == (alone + [2] * 7)[:7]
 
 
 # ---- each learns ---------------------------------------------------------------------
