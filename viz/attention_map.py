@@ -14,14 +14,13 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from .charts import families
-from .labels import shorten, token_text
+from .labels import shorten, text_width, token_text
 from .palette import INK, QUIET, RAMP
 
 __all__ = ["plot_attention", "standing_alone"]
 
 CELL = 0.3  # inches
 LARGEST = 24.0  # inches of a figure's side; above it cells get smaller
-WORD = 3  # characters from which on labels of the source stand upright
 JAMO = re.compile("HANGUL (?:CHO|JUNG|JONG)SEONG (.+)")
 
 
@@ -56,7 +55,8 @@ def plot_attention(
     image = ax.imshow(w, LinearSegmentedColormap.from_list("attention", ["#ffffff", *RAMP]), vmin=0, vmax=1)
     font: Any = {"color": INK, "fontfamily": families(), "parse_math": False}
     across, down = ([token_text(standing_alone(str(x))) for x in side] for side in (source_tokens, target_tokens))
-    ax.set_xticks(range(columns), across, rotation=90 if max(map(len, across)) >= WORD else 0, **font)
+    upright = max(text_width(x, 10) for x in across) > 72 * CELL
+    ax.set_xticks(range(columns), across, rotation=90 if upright else 0, **font)
     ax.set_yticks(range(rows), down, **font)
     ax.xaxis.tick_top()
     ax.xaxis.set_label_position("top")
