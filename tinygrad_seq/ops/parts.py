@@ -194,7 +194,7 @@ def side_by_side(pieces: list[Scattered]) -> Any:
     return np.concatenate(joined, axis) if end == shape[axis] and len(joined) == count else None
 
 
-BLOCK = 512  # rows that are multiplied at once: few enough to stay in the cache, enough for a fast product
+BLOCK = 192  # rows that are multiplied at once: few enough to stay in the cache, enough for a fast product
 
 
 def multiply_out(products: list[Product]) -> Any:
