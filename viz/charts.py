@@ -182,6 +182,13 @@ def finish(
     elif len(t) <= 20:
         ax.set_xticks(t)
     ax.set_xlabel("time step t", color=INK)
+    quiet_frame(ax, title)
+    if ax.get_legend_handles_labels()[1]:
+        ax.legend(frameon=False, prop={"family": families()})
+
+
+def quiet_frame(ax: Axes, title: str | None) -> None:
+    """The title, a grid of faint lines, and no more of a frame than two sides."""
     if title:
         ax.set_title(title, loc="left", color=INK, fontfamily=families(), parse_math=False)
     ax.grid(axis="y", color="#e3e8ed", linewidth=0.8, zorder=0)
@@ -190,8 +197,6 @@ def finish(
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color("#c3ccd4")
     ax.tick_params(colors=QUIET, labelcolor=INK)
-    if ax.get_legend_handles_labels()[1]:
-        ax.legend(frameon=False, prop={"family": families()})
 
 
 def shortened(word: str) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from .charts import LINES, families, new_axes
-from .palette import BROKEN, INK, QUIET
+from .charts import LINES, families, new_axes, quiet_frame
+from .palette import BROKEN, INK
 
 UPDATES = ("loss", "gradient_norm", "learning_rate", "seconds")  # series with an entry for each update
 WORDS = {
@@ -122,11 +122,4 @@ def finish(ax: Axes, metric: str, title: str | None) -> None:
     ax.set_xlabel("update", color=INK)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylabel(WORDS.get(metric, metric.replace("_", " ")), color=INK, fontfamily=families(), parse_math=False)
-    if title:
-        ax.set_title(title, loc="left", color=INK, fontfamily=families(), parse_math=False)
-    ax.grid(axis="y", color="#e3e8ed", linewidth=0.8, zorder=0)
-    ax.set_axisbelow(True)
-    for side, spine in ax.spines.items():
-        spine.set_visible(side in ("left", "bottom"))
-        spine.set_color("#c3ccd4")
-    ax.tick_params(colors=QUIET, labelcolor=INK)
+    quiet_frame(ax, title)
