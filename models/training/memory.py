@@ -15,7 +15,7 @@ def keep_freed_memory() -> bool:
     """Let this process keep the memory that it frees, where its C library can be asked to; says whether it can.
 
     A record is as large as all that a training step computes, and all of it is freed before the next.  glibc gives
-    tens of MB back to the system, which hands them out anew page by page: up to half of the time of a step.
+    tens of MB back to the system, which hands them out anew page by page, at a quarter to nearly half of a step.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
