@@ -15,7 +15,7 @@ from tinygrad_seq import Graph, Op, Parameter, Tensor, Value, scope, steps
 from tinygrad_seq import functional as F
 from tinygrad_seq.viz import NoTimeStepsError, draw_unrolled
 from tinygrad_seq.viz.dot import to_dot
-from tinygrad_seq.viz.palette import ZERO
+from tinygrad_seq.viz.palette import LIGHT, ZERO
 from tinygrad_seq.viz.picture import Box, Curve, Group, Panel, Text
 from viz_records import MODELS, deep_rnn, lstm, rnn
 
@@ -333,6 +333,7 @@ def h0():
 
 
 def brightness(colour):
+    colour = LIGHT.hex(colour)
     return sum(int(colour[k : k + 2], 16) for k in (1, 3, 5))
 
 

@@ -13,9 +13,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from .charts import families
+from .charts import INK, QUIET, families
 from .labels import shorten, text_width, token_text
-from .palette import INK, QUIET, RAMP
+from .palette import RAMP
 
 __all__ = ["plot_attention", "standing_alone"]
 

@@ -7,6 +7,7 @@ from typing import Any
 from .columns import BEFORE, STEP
 from .courses import moved, straight, swing
 from .edges import initial_lane
+from .palette import SOFT
 from .picture import Group, Part, Point
 from .placement import place_beside
 from .scene import FAR, STATE, Scene
@@ -124,7 +125,7 @@ def exit_height(scene: Scene, x: int) -> float | None:
 
 def bus(scene: Scene, i: int, taken: list[int], corner: Point, at: Point) -> list[Part]:
     """From each source up to one line over the columns, along it to the corner, and from there to node i at `at`."""
-    looks: dict[str, Any] = {"stroke": "#8795a1", "width": 1.2}
+    looks: dict[str, Any] = {"stroke": SOFT, "width": 1.2}
     parts: list[Part] = []
     end, y = corner
     starts = []

@@ -16,8 +16,9 @@ from tinygrad_seq import gradflow
 from tinygrad_seq.graph import Node
 
 from .labels import number, token_text
-from .palette import BROKEN, INK, QUIET
+from .palette import LIGHT
 
+INK, QUIET, BROKEN = LIGHT.hex("ink"), LIGHT.hex("quiet"), LIGHT.hex("broken")
 LINES = ("#1f62a8", "#b4530a", "#00735c", "#a3457f", "#7a6400", "#4b5aa8")
 MARKERS = "osD^vP"
 EASTERN = (

@@ -12,7 +12,7 @@ from .columns import AFTER, BEFORE
 from .edges import far_edges, gutters, passing_lanes, read_slots, step_edges
 from .labels import label_width, plain, shorten, token_text
 from .legend import legend
-from .palette import COLUMN, COLUMN_EDGE, INK, QUIET
+from .palette import COLUMN, COLUMN_EDGE, GAP, INK, QUIET
 from .picture import Group, Panel, Part, Picture, Text
 from .scene import GUTTER, PAD_BOTTOM, PAD_TOP, Item, Scene
 from .stretches import gaps
@@ -47,7 +47,7 @@ def compose(scene: Scene, title: str | None, tokens: Words | None, predictions: 
     groups: list[Part] = []
     for item in scene.items:
         frame = (item.x, y, item.width, height)
-        frames.append(Panel(*frame, "#fcfdfe" if item.passed else COLUMN, COLUMN_EDGE, 10, kind="frame"))
+        frames.append(Panel(*frame, GAP if item.passed else COLUMN, COLUMN_EDGE, 10, kind="frame"))
         if item.passed:
             groups.append(gap_column(scene, item, y, height, passing_lanes(scene, item)))
         else:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from .labels import Label, label_width, visible
+from .palette import COLUMN_EDGE, PAPER
 from .picture import Box, Curve, Group, Panel, Part, Picture, Segment, Text
+
+Paint = Callable[[str], str]  # the name of a colour → what DOT writes
 
 
 def to_dot(picture: Picture) -> str:
     """The picture as a DOT graph; columns are clusters, every node and edge keeps its place."""
-    height = picture.height
+    height, paint = picture.height, picture.theme.hex
     lines = [
         "digraph {",
-        f"\tgraph [tooltip={quote(picture.title)} fontname=Helvetica outputorder=nodesfirst splines=true]",
+        f'\tgraph [tooltip={quote(picture.title)} bgcolor="{paint(PAPER)}"',
+        "\t\tfontname=Helvetica outputorder=nodesfirst splines=true]",
         '\tnode [fixedsize=true fontname="Helvetica" margin=0 penwidth=0.8]',
         "\tedge [arrowsize=0.5 penwidth=0.9]",
     ]
@@ -30,58 +35,58 @@ def to_dot(picture: Picture) -> str:
                 if part.frame is not None:
                     x, y, width, tall = part.frame
                     bb = f"{place(x, y + tall, height)},{place(x + width, y, height)}"
-                    lines.append(f'\t\tgraph [bb="{bb}" label="" style=rounded color="#e3e8ed"]')
+                    lines.append(f'\t\tgraph [bb="{bb}" label="" style=rounded color="{paint(COLUMN_EDGE)}"]')
                 waiting.append(None)
                 waiting.extend(reversed(part.parts))
             case Box():
-                lines.append(node(part, height))
+                lines.append(node(part, height, paint))
             case Text():
-                lines.append(note(part, height, f"text {len(lines)}"))
+                lines.append(note(part, height, f"text {len(lines)}", paint))
             case Panel() if part.kind != "frame":
-                lines.append(panel(part, height, f"panel {len(lines)}"))
+                lines.append(panel(part, height, f"panel {len(lines)}", paint))
             case Curve():
-                lines.append(edge(part, height, names, ends))
+                lines.append(edge(part, height, names, ends, paint))
     lines.append("}\n")
     return "\n".join(line for line in lines if line)
 
 
-def node(part: Box, height: float) -> str:
+def node(part: Box, height: float, paint: Paint) -> str:
     """A box as a DOT node: its segments become one label."""
     shape = "circle" if part.width == part.height and part.radius * 2 >= part.height else "box"
     style = "filled" if shape == "circle" else "filled,rounded"
     style += ",dashed" if part.hatched else ""
-    words = "&#160;".join(inked(segment) for segment in part.segments)
+    words = "&#160;".join(inked(segment, paint) for segment in part.segments)
     caption = f'<BR/><FONT POINT-SIZE="7">{escaped(part.caption)}</FONT>' if part.caption else ""
     return (
         f"\t\t{quote(part.id)} [shape={shape} style={quote(style)} label=<{words}{caption}> "
         f"tooltip={quote(part.title)} fontsize={points(part.segments[0].size)} "
-        f'fillcolor="{part.fill}" fontcolor="{part.ink}" color="{part.stroke}" '
+        f'fillcolor="{paint(part.fill)}" fontcolor="{paint(part.ink)}" color="{paint(part.stroke)}" '
         f'pos="{place(part.x, part.y, height)}" width={inches(part.width)} height={inches(part.height)}]'
     )
 
 
-def note(part: Text, height: float, name: str) -> str:
+def note(part: Text, height: float, name: str, paint: Paint) -> str:
     """A line of text as a node without a shape."""
     width = label_width(part.label, part.size)
     middle = part.x + {"start": 0.5, "middle": 0.0, "end": -0.5}[part.anchor] * width
     return (
         f"\t\t{quote(name)} [shape=plaintext label=<{markup(part.label)}> fontsize={points(part.size)} "
-        f'fontcolor="{part.ink}" pos="{place(middle, part.y - part.size * 0.35, height)}" '
+        f'fontcolor="{paint(part.ink)}" pos="{place(middle, part.y - part.size * 0.35, height)}" '
         f"width={inches(width * 1.3 + 12)} height={inches(part.size * 2)}]"
     )
 
 
-def panel(part: Panel, height: float, name: str) -> str:
+def panel(part: Panel, height: float, name: str, paint: Paint) -> str:
     """A rectangle as a node without a label."""
     middle = place(part.x + part.width / 2, part.y + part.height / 2, height)
-    fill, stroke = ("transparent" if colour == "none" else colour for colour in (part.fill, part.stroke))
+    fill, stroke = ("transparent" if colour == "none" else paint(colour) for colour in (part.fill, part.stroke))
     return (
         f'\t\t{quote(name)} [shape=box style=filled label="" fillcolor="{fill}" color="{stroke}" pos="{middle}" '
         f"width={inches(part.width)} height={inches(part.height)}]"
     )
 
 
-def edge(part: Curve, height: float, names: set[str], ends: Counter[str]) -> str:
+def edge(part: Curve, height: float, names: set[str], ends: Counter[str], paint: Paint) -> str:
     """An edge along its course; where an end is no node (the edge of a column), a point stands for it."""
     lines, tips = [], []
     for end, point in zip(part.ends, (part.points[0], part.points[-1]), strict=True):
@@ -98,7 +103,7 @@ def edge(part: Curve, height: float, names: set[str], ends: Counter[str]) -> str
         course[-1] = (x2 - (x2 - x1) / length * 5, y2 - (y2 - y1) / length * 5)
     pos = arrow + " ".join(place(x, y, height) for x, y in course)
     head = "normal" if part.arrow else "none"
-    colour = part.stroke + (f"{round(part.opacity * 255):02x}" if part.opacity < 1 else "")
+    colour = paint(part.stroke) + (f"{round(part.opacity * 255):02x}" if part.opacity < 1 else "")
     lines.append(
         f'\t\t{quote(tips[0])} -> {quote(tips[1])} [pos="{pos}" arrowhead={head} color="{colour}" '
         f"penwidth={points(part.width)}{' style=dashed' if part.dashed else ''}]"
@@ -106,10 +111,10 @@ def edge(part: Curve, height: float, names: set[str], ends: Counter[str]) -> str
     return "\n".join(lines)
 
 
-def inked(segment: Segment) -> str:
+def inked(segment: Segment, paint: Paint) -> str:
     """A segment in its own colour."""
     words = markup(segment.label)
-    return f'<FONT COLOR="{segment.ink}">{words}</FONT>' if segment.ink else words
+    return f'<FONT COLOR="{paint(segment.ink)}">{words}</FONT>' if segment.ink else words
 
 
 def markup(label: Label) -> str:

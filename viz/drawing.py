@@ -58,8 +58,9 @@ class Drawing:
                 f"show fewer steps, or ask for dpi={fitting:.0f} or less"
             )
         # Matplotlib brings a font, so that a machine without any shows letters too.
+        paper = self.picture.theme.hex("paper")
         fonts = os.path.join(matplotlib.get_data_path(), "fonts", "ttf")
-        return bytes(resvg_py.svg_to_bytes(svg_string=self.svg, zoom=zoom, font_dirs=[fonts], background="#ffffff"))
+        return bytes(resvg_py.svg_to_bytes(svg_string=self.svg, zoom=zoom, font_dirs=[fonts], background=paper))
 
     def pdf(self) -> bytes:
         """The picture as PDF.  Raises GraphvizMissingError where the system has no Graphviz."""

@@ -10,7 +10,8 @@ from tinygrad_seq.graph import Node
 
 from .columns import BADGE, HIDDEN, NUMBER, Timeline, is_sum
 from .labels import Label, Run, label_width, number, plain, shorten, spoken, symbol, visible
-from .palette import QUIET, WEIGHTS, tint
+from .palette import NUMBER as NUMBER_GROUND
+from .palette import QUIET, tint, weight
 from .picture import Segment
 
 SIGNS = {
@@ -58,7 +59,7 @@ class Badges:
                 if len(roots) == 1 and roots[0] in self.colours and not timeline.nodes[i].name:
                     self.colours[i] = self.colours[roots[0]]  # Wᵀ looks like W
                 else:
-                    self.colours[i] = WEIGHTS[len(self.shown) % len(WEIGHTS)]
+                    self.colours[i] = weight(len(self.shown))
                     self.shown.append(i)
 
     def parents(self, i: int) -> list[int]:
@@ -95,7 +96,7 @@ def face(timeline: Timeline, i: int, badges: Badges, t: int | None) -> Face:
             (after if drawn or len(timeline.inputs[i]) == 1 or after else before).append(badges.segment(x))
         elif role == NUMBER:
             label = plain(number(float(np.asarray(timeline.nodes[x].data).reshape(()))))
-            segment = Segment(label, label_width(label, 12) + 12, "#eceff2", QUIET, 12)
+            segment = Segment(label, label_width(label, 12) + 12, NUMBER_GROUND, QUIET, 12)
             (after if drawn else before).append(segment)
         else:
             drawn = True

@@ -9,8 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from .charts import LINES, families, new_axes, quiet_frame
-from .palette import BROKEN, INK
+from .charts import BROKEN, INK, LINES, families, new_axes, quiet_frame
 
 UPDATES = ("loss", "gradient_norm", "learning_rate", "seconds")  # series with an entry for each update
 WORDS = {

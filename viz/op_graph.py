@@ -17,7 +17,7 @@ from .faces import SIGNS, sign_of
 from .graphviz_program import Size
 from .labels import label_width, number, plain, shorten, spoken, symbol
 from .magnitudes import magnitude
-from .palette import INK, QUIET
+from .palette import INK, QUIET, SAND, SHADE, SOFT, STRONG
 from .picture import Box, Curve, Part, Picture, Segment, Text
 from .placement import place_beside
 from .scene import numbered
@@ -92,7 +92,7 @@ def draw_graph(node: Node, *, title: str | None = None) -> Drawing:
         parts.append(
             Box(
                 id=ids[at // 2] + ".op" * made, x=x_at + MARGIN, y=y_at + top, width=sizes[at][0], height=sizes[at][1],
-                segments=segments, radius=CIRCLE / 2 if made else 5.0, stroke="#8795a1" if made else "#52606d",
+                segments=segments, radius=CIRCLE / 2 if made else 5.0, stroke=SOFT if made else STRONG,
                 title=n.op.name if made and n.op else ", ".join(spoken(s.label) for s in segments), desc=str(where),
                 kind="op" if made else "value",
             )
@@ -122,10 +122,10 @@ def value_segments(node: Node) -> tuple[Segment, ...]:
         labels.append(plain(f"‖grad‖ {four_places(magnitude(known))}"))
     segments = [Segment(label, label_width(label, 12) + 16, size=12) for label in labels]
     last = segments[-1]
-    segments[-1] = Segment(last.label, last.width, "#e9eef3", INK if known is not None else QUIET, 12)
+    segments[-1] = Segment(last.label, last.width, SHADE, INK if known is not None else QUIET, 12)
     if node.name:
         first = segments[0]
-        segments[0] = Segment(first.label, label_width(first.label, 14) + 18, "#f7f2e4", INK, 14)
+        segments[0] = Segment(first.label, label_width(first.label, 14) + 18, SAND, INK, 14)
     return tuple(segments)
 
 

@@ -1,6 +1,7 @@
 """A picture as placed parts. A reader of a record makes one; a writer (SVG, DOT) turns it into a file.
 
-Lengths are in pixels (1/96 inch on screen), x to the right and y down. Nothing here knows what a node is.
+Lengths are in pixels (1/96 inch on screen), x to the right and y down; colours are names of the palette, which the
+theme turns into looks. Nothing here knows what a node is.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .labels import Label
-from .palette import FAINT, INK, PLAIN
+from .palette import EDGE, FAINT, INK, LIGHT, PLAIN, Theme
 
 Point = tuple[float, float]
 
@@ -52,7 +53,7 @@ class Curve:
 
     points: tuple[Point, ...]
     arrow: bool = True
-    stroke: str = "#7b8794"
+    stroke: str = EDGE
     width: float = 1.2
     opacity: float = 1.0
     dashed: bool = False
@@ -114,6 +115,7 @@ class Picture:
     parts: tuple[Part, ...]
     title: str
     desc: str = ""
+    theme: Theme = LIGHT
 
     def walk(self) -> Iterator[Part]:
         """Every part in drawing order, groups before what they hold."""

@@ -17,13 +17,14 @@ from .courses import Course
 from .faces import Badges, Face, face
 from .graphviz_program import Size
 from .labels import number, spoken, symbol, visible
-from .palette import PLAIN, GradientScale, ink_on
+from .palette import FAR as FAR_AWAY
+from .palette import PLAIN, SOFT, STRONG, GradientScale, ink_on
 from .picture import Box, Curve, Point
 from .templates import Template
 
 PAD_TOP, PAD_BOTTOM, GUTTER = 16.0, 30.0, 12.0  # inside a column above and below its nodes; between columns
-STATE: dict[str, Any] = {"stroke": "#52606d", "width": 1.6}  # how an edge along time looks
-FAR: dict[str, Any] = {"stroke": "#6b7c93", "width": 1.0, "opacity": 0.4}  # one that passes over other columns
+STATE: dict[str, Any] = {"stroke": STRONG, "width": 1.6}  # how an edge along time looks
+FAR: dict[str, Any] = {"stroke": FAR_AWAY, "width": 1.0, "opacity": 0.4}  # one that passes over other columns
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class Scene:
         return Box(
             id=self.id_of(i), x=x, y=y, width=looks.width + more, height=looks.height, segments=segments,
             radius=looks.radius, caption=looks.caption, fill=fill, ink=ink_on(PLAIN if hatched else fill),
-            stroke="#8795a1" if looks.kind != "named" else "#52606d", hatched=hatched, title=title,
+            stroke=SOFT if looks.kind != "named" else STRONG, hatched=hatched, title=title,
             desc=desc, kind=looks.kind,
         )  # fmt: skip
 

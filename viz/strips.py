@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from .columns import Key
 from .labels import plain
-from .palette import FAINT, QUIET
+from .palette import FAINT, QUIET, SHADE
 from .picture import Curve, Group, Panel, Part, Text
 from .scene import STATE, Item, Scene
 
@@ -52,7 +52,7 @@ def strip(scene: Scene, key: Key, first: int, last: int, x: float, y: float) -> 
         found = [scene.magnitudes[nodes[c]] for c in range(a, b) if c in nodes] if scene.magnitudes else []
         known = [m for m in found if m is not None]
         worst = next((m for m in known if not math.isfinite(m)), max(known, default=None))
-        fill = scene.scale.fill(worst) if scene.scale else "#dfe5ea"
+        fill = scene.scale.fill(worst) if scene.scale else SHADE
         broken = worst is not None and not math.isfinite(worst)
         parts.append(Panel(x + n * width, y - HEIGHT / 2, width + 0.2, HEIGHT, fill, hatched=broken, kind="cell"))
     parts.append(Panel(x, y - HEIGHT / 2, STRIP, HEIGHT, "none", FAINT, 2, kind="strip"))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from xml.sax.saxutils import escape, quoteattr
 
 from .labels import SMALL, Label, plain, visible
-from .palette import BROKEN, INK
+from .palette import BROKEN, INK, PAPER, Theme
 from .picture import Box, Curve, Group, Panel, Part, Picture, Point, Text
 
 FONTS = "Helvetica, Arial, 'Liberation Sans', 'Noto Sans', 'DejaVu Sans', sans-serif"
@@ -17,25 +19,24 @@ EASTERN_CODES = (0x1100, 0x1200), (0x2E80, 0xA4D0), (0xAC00, 0xD7B0), (0x20000, 
 SIGN_CODES = (0x300, 0x370), (0x1D00, 0x1DC0), (0x2001, 0x2E80)
 USUAL = {0x2013, 0x2014, 0x2018, 0x2019, 0x201C, 0x201D, 0x2026, 0x2212}  # dashes, quotes: every font has them
 SIGNS = "'DejaVu Sans', 'Noto Sans Math', 'Segoe UI Symbol', 'Apple Symbols', Helvetica, Arial, sans-serif"
-HATCH = (
-    '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
-    f'<rect width="6" height="6" fill="#ffffff"/><rect width="2.4" height="6" fill="{BROKEN}"/></pattern></defs>'
-)
+Paint = Callable[[str], str]  # the name of a colour → what SVG writes
 
 
 def to_svg(picture: Picture) -> str:
     """The picture as one self-contained SVG document."""
+    paint = paint_of(picture.theme)
     width, height = px(picture.width), px(picture.height)
     size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="{FONTS}" fill="{INK}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" class="{picture.theme.name}" '
+        f'font-family="{FONTS}" fill="{paint(INK)}">',
         f"<title>{text(picture.title)}</title>",
     ]
     if picture.desc:
         lines.append(f"<desc>{text(picture.desc)}</desc>")
     if any(isinstance(part, Box | Panel) and part.hatched for part in picture.walk()):
-        lines.append(HATCH)
-    lines.append(f'<rect width="{width}" height="{height}" fill="#ffffff"/>')
+        lines.append(hatch(paint))
+    lines.append(f'<rect width="{width}" height="{height}" fill="{paint(PAPER)}"/>')
     waiting: list[Part | None] = list(reversed(picture.parts))
     while waiting:  # a loop, not a recursion: groups may be as deep as they like
         part = waiting.pop()
@@ -48,32 +49,48 @@ def to_svg(picture: Picture) -> str:
             waiting.append(None)
             waiting.extend(reversed(part.parts))
         else:
-            lines.append(element(part))
+            lines.append(element(part, paint))
     lines.append("</svg>\n")
     return "\n".join(lines)
 
 
-def element(part: Box | Curve | Text | Panel) -> str:
+@lru_cache(maxsize=8)
+def paint_of(theme: Theme) -> Paint:
+    """The colours of a theme, each worked out once."""
+    return lru_cache(maxsize=4096)(theme.hex)
+
+
+def hatch(paint: Paint) -> str:
+    """The pattern of what is not finite."""
+    return (
+        '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+        f'<rect width="6" height="6" fill="{paint(PAPER)}"/><rect width="2.4" height="6" fill="{paint(BROKEN)}"/>'
+        "</pattern></defs>"
+    )
+
+
+def element(part: Box | Curve | Text | Panel, paint: Paint) -> str:
     """One part that is no group."""
     match part:
         case Box():
-            return box(part)
+            return box(part, paint)
         case Curve():
-            return curve(part)
+            return curve(part, paint)
         case Text():
             title = f"<title>{text(part.title)}</title>" if part.title else ""
-            return words(part.label, part.x, part.y, part.size, part.ink, part.anchor, part.bold, part.kind, title)
+            ink = paint(part.ink)
+            return words(part.label, part.x, part.y, part.size, ink, part.anchor, part.bold, part.kind, title)
         case Panel():
-            fill = "url(#hatch)" if part.hatched else part.fill
+            fill = "url(#hatch)" if part.hatched else paint(part.fill)
             radius = f' rx="{px(part.radius)}"' if part.radius else ""
             title = f"<title>{text(part.title)}</title>" if part.title else ""
             return (
                 f'<rect class="{part.kind}" x="{px(part.x)}" y="{px(part.y)}" width="{px(part.width)}" '
-                f'height="{px(part.height)}"{radius} fill="{fill}" stroke="{part.stroke}">{title}</rect>'
+                f'height="{px(part.height)}"{radius} fill="{fill}" stroke="{paint(part.stroke)}">{title}</rect>'
             )
 
 
-def box(part: Box) -> str:
+def box(part: Box, paint: Paint) -> str:
     """A node: its outline, the badges in it, its words."""
     left, top = part.x - part.width / 2, part.y - part.height / 2
     lines = [f"<g id={attribute(part.id)} class={attribute('node ' + part.kind)}>"]
@@ -81,17 +98,17 @@ def box(part: Box) -> str:
         lines.append(f"<title>{text(part.title)}</title>")
     if part.desc:
         lines.append(f"<desc>{text(part.desc)}</desc>")
-    fill = "url(#hatch)" if part.hatched else part.fill
+    fill = "url(#hatch)" if part.hatched else paint(part.fill)
     lines.append(
         f'<rect x="{px(left)}" y="{px(top)}" width="{px(part.width)}" height="{px(part.height)}" '
-        f'rx="{px(part.radius)}" fill="{fill}" stroke="{part.stroke}"/>'
+        f'rx="{px(part.radius)}" fill="{fill}" stroke="{paint(part.stroke)}"/>'
     )
     x = left
     for place, segment in enumerate(part.segments):
         if segment.fill:
-            lines.append(tab(part, x, segment.width, segment.fill, place))
-        ink = segment.ink or part.ink
-        halo = part.hatched and not segment.fill
+            lines.append(tab(part, x, segment.width, paint(segment.fill), place))
+        ink = paint(segment.ink or part.ink)
+        halo = paint(PAPER) if part.hatched and not segment.fill else ""
         named = part.caption and segment.fill is None
         baseline = part.y - (4.5 if named else 0) + segment.size * 0.35
         lines.append(words(segment.label, x + segment.width / 2, baseline, segment.size, ink, halo=halo))
@@ -121,7 +138,7 @@ def tab(part: Box, x: float, width: float, fill: str, place: int) -> str:
     return f'<path class="badge" d="{d}Z" fill="{fill}"/>'
 
 
-def curve(part: Curve) -> str:
+def curve(part: Curve, paint: Paint) -> str:
     """A line, and its arrowhead as a triangle of its own: markers differ between renderers."""
     points = list(part.points)
     head = ""
@@ -134,9 +151,10 @@ def curve(part: Curve) -> str:
     d = f"M{pair(points[0])}C" + " ".join(pair(p) for p in points[1:])
     faint = f' opacity="{px(part.opacity)}"' if part.opacity < 1 else ""
     dashes = ' stroke-dasharray="3 3"' if part.dashed else ""
-    looks = f'fill="none" stroke="{part.stroke}" stroke-width="{px(part.width)}"{dashes}{faint}'
+    stroke = paint(part.stroke)
+    looks = f'fill="none" stroke="{stroke}" stroke-width="{px(part.width)}"{dashes}{faint}'
     line = f'<path class="{part.kind}" d="{d}" {looks}/>'
-    return line + (f'<path class="head" d="{head}" fill="{part.stroke}"{faint}/>' if head else "")
+    return line + (f'<path class="head" d="{head}" fill="{stroke}"{faint}/>' if head else "")
 
 
 def direction(points: list[Point]) -> Point:
@@ -160,13 +178,13 @@ def words(
     bold: bool = False,
     kind: str = "",
     title: str = "",
-    halo: bool = False,
+    halo: str = "",
 ) -> str:
     """A label as one text element, a tspan for each run of another style."""
     family = fonts("".join(run.text for run in label))
     weight = ' font-weight="600"' if bold and SIGNS not in family else ""  # the bold faces lack many signs
     name = f" class={attribute(kind)}" if kind else ""
-    around = ' stroke="#ffffff" stroke-width="3" paint-order="stroke"' if halo else ""
+    around = f' stroke="{halo}" stroke-width="3" paint-order="stroke"' if halo else ""
     runs, lowered = [], False
     for run in label:
         style = ' font-style="italic"' if run.italic else ""
