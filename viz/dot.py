@@ -54,7 +54,7 @@ def node(part: Box, height: float, paint: Paint) -> str:
     """A box as a DOT node: its segments become one label."""
     shape = "circle" if part.width == part.height and part.radius * 2 >= part.height else "box"
     style = "filled" if shape == "circle" else "filled,rounded"
-    style += ",dashed" if part.hatched else ""
+    style += ",dashed" if part.hatched else ",dotted" if part.dotted else ""
     words = "&#160;".join(inked(segment, paint) for segment in part.segments)
     caption = f'<BR/><FONT POINT-SIZE="7">{escaped(part.caption)}</FONT>' if part.caption else ""
     return (

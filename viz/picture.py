@@ -42,6 +42,7 @@ class Box:
     ink: str = INK
     stroke: str = FAINT
     hatched: bool = False
+    dotted: bool = False  # its outline
     title: str = ""
     desc: str = ""
     kind: str = "op"

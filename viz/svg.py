@@ -27,9 +27,9 @@ def to_svg(picture: Picture) -> str:
     paint = paint_of(picture.theme)
     width, height = px(picture.width), px(picture.height)
     size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
+    looks = f'class="{picture.theme.name}" font-family="{FONTS}" fill="{paint(INK)}"'
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" class="{picture.theme.name}" '
-        f'font-family="{FONTS}" fill="{paint(INK)}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" {looks}>',
         f"<title>{text(picture.title)}</title>",
     ]
     if picture.desc:
@@ -99,9 +99,10 @@ def box(part: Box, paint: Paint) -> str:
     if part.desc:
         lines.append(f"<desc>{text(part.desc)}</desc>")
     fill = "url(#hatch)" if part.hatched else paint(part.fill)
+    dots = ' stroke-dasharray="1.5 2.5"' if part.dotted else ""
     lines.append(
         f'<rect x="{px(left)}" y="{px(top)}" width="{px(part.width)}" height="{px(part.height)}" '
-        f'rx="{px(part.radius)}" fill="{fill}" stroke="{paint(part.stroke)}"/>'
+        f'rx="{px(part.radius)}" fill="{fill}" stroke="{paint(part.stroke)}"{dots}/>'
     )
     x = left
     for place, segment in enumerate(part.segments):
