@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextvars import ContextVar
-from functools import wraps
+from functools import lru_cache, wraps
 from itertools import count, islice
 from operator import attrgetter
 from types import CodeType
@@ -308,12 +308,18 @@ class Node:
         return self._code.co_filename if self._code else ""
 
     @property
+    def origin(self) -> tuple[object, ...]:
+        """What made the node, as something to compare: equal for nodes that the same place in the code made.
+
+        The file, and the expression's first and last line and column.  The instruction itself would not do: Python
+        moves it a little when it makes code faster that has run a few times.
+        """
+        return (self._code.co_filename, *position(self._code, self._instruction)) if self._code else ("",)
+
+    @property
     def lineno(self) -> int:
         """The number of the source line that made the node; 0 where unknown."""
-        if self._code is None:
-            return 0
-        position = next(islice(self._code.co_positions(), self._instruction // 2, None), (None,))
-        return position[0] or self._code.co_firstlineno
+        return position(self._code, self._instruction)[0] or self._code.co_firstlineno if self._code else 0
 
     @property
     def source(self) -> str:
@@ -324,6 +330,12 @@ class Node:
     def where(self) -> str:
         """Scope, time step and source line in words, for messages: "in encoder at t=1, model.py:42"."""
         return ", ".join(part for part in (repr(self.place), self.source) if part)
+
+
+@lru_cache(maxsize=65536)
+def position(code: CodeType, instruction: int) -> tuple[int | None, ...]:
+    """First line, last line, first column, last column of an instruction in the source."""
+    return next(islice(code.co_positions(), instruction // 2, None), (None,) * 4)
 
 
 class Graph:

@@ -6,10 +6,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from .columns import Key
 from .courses import Course
 from .cycles import descendants, neighbours, strong_components
 from .graphviz_program import Size, new_graph, node, place
+from .lines import Key
 from .picture import Point
 from .templates import Template
 

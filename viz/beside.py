@@ -1,12 +1,14 @@
-"""What stands beside time: initial states to the left of the steps, the sum of the losses to the right."""
+"""What stands beside time: initial states before the steps, bridges between stretches, the sum of the losses after.
+
+A *side* is a place between stretches: the one before all, those between, the one after all.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .columns import BEFORE, STEP
+from .columns import AFTER, BEFORE, BETWEEN, MEMORY, STEP
 from .courses import moved, straight, swing
-from .edges import initial_lane
 from .palette import SOFT
 from .picture import Group, Part, Point
 from .placement import place_beside
@@ -18,109 +20,129 @@ ASIDE = 26.0  # between the steps and what stands beside them
 class Aside:
     """The nodes of one side, laid out from left to right."""
 
-    def __init__(self, scene: Scene, role: str) -> None:
-        self.nodes = [i for i, r in enumerate(scene.timeline.role) if r == role]
+    def __init__(self, scene: Scene, number: int) -> None:
+        self.number = number
+        self.nodes = [i for i in range(len(scene.timeline.nodes)) if side_of(scene, i) == number]
         inside = set(self.nodes)
-        self.edges = [(x, i) for i in self.nodes for x in dict.fromkeys(scene.drawn_inputs(i)) if x in inside]
+        self.edges = [(x, i) for i in self.nodes for x in dict.fromkeys(scene.inputs_beside(i)) if x in inside]
         sizes = {i: scene.size(i) for i in self.nodes}
         self.width, self.height, self.centres, self.courses = place_beside(self.nodes, self.edges, sizes)
+        self.buses = gathered(scene, self)
 
-    def parts(self, scene: Scene, dx: float, dy: float) -> list[Part]:
-        boxes = [scene.box(i, x + dx, y + dy) for i, (x, y) in self.centres.items()]
-        edges = [scene.curve(moved(self.courses[a, b], dx, dy), a, b) for a, b in self.edges]
-        return [*edges, *boxes]
+    @property
+    def room(self) -> float:
+        """The width that it needs between two stretches."""
+        return self.width + 2 * ASIDE if self.nodes else 40.0
 
 
-def before_parts(scene: Scene, side: Aside, x: float) -> list[Part]:
-    """The initial states at the heights of their lanes, or the graph that leads to them as a whole."""
+def side_of(scene: Scene, i: int) -> int | None:
+    """The side where a node stands, counted from the left."""
+    timeline, role = scene.timeline, scene.timeline.role[i]
+    if role == AFTER:
+        return len(timeline.stretches)
+    if role in (BETWEEN, MEMORY):
+        return timeline.stands[i] + 1 if i in timeline.stands else None
+    if role != BEFORE:
+        return None
+    column, key = scene.starts.get(i, (scene.columns[0], None))
+    return timeline.stretch[column] + (key in scene.plans[column].backward)
+
+
+def side_parts(scene: Scene, side: Aside, x: float, bus_ys: list[float], top: float) -> list[Part]:
+    """The nodes of a side from x on, and the ways to them and on from them."""
     if not side.nodes:
         return []
-    first = scene.items[0]
-    lanes: dict[int, float] = {}
-    for c in scene.columns[:1]:
-        for i in scene.timeline.members[c]:
-            for node in scene.drawn_inputs(i):
-                key = initial_lane(scene, i, node) if scene.timeline.role[node] == BEFORE else None
-                height = scene.lane(c, key) if key is not None else None
-                if height is not None:
-                    lanes.setdefault(node, height)
-    parts: list[Part] = []
-    if not side.edges:  # lone states: each in front of its lane
-        free = max((scene.size(i)[1] for i in side.nodes), default=0.0)
-        at = scene.top[first.first] + scene.plans[first.first].height if not first.passed else 0.0
-        for i in side.nodes:
-            if i not in lanes:
-                parts.append(scene.box(i, x + side.width / 2, at))
-                at += free + 10
-            else:
-                parts.append(scene.box(i, x + side.width / 2, lanes[i]))
+    heights = {i: height for i in side.nodes if (height := natural_height(scene, side, i)) is not None}
+    shifts: dict[int, float] = {}
+    if side.edges:
+        lead = next((i for i in side.nodes if i in heights), side.nodes[-1])
+        shift = heights.get(lead, bus_ys[0] if bus_ys else top + side.height) - side.centres[lead][1]
+        highest = min(y - scene.size(i)[1] / 2 for i, (_, y) in side.centres.items())
+        shifts = dict.fromkeys(side.nodes, max(shift, top - highest))
     else:
-        anchor = next(iter(lanes), side.nodes[-1])
-        target = lanes.get(anchor, scene.top.get(first.first, 0.0) + side.centres[anchor][1])
-        parts += side.parts(scene, x, target - side.centres[anchor][1])
-    for i, height in lanes.items():
-        start = scene.centres[i][0] + scene.size(i)[0] / 2, scene.centres[i][1]
-        points = swing(start, (first.x, height))
-        parts.append(scene.curve(points, i, None, arrow=False, kind="lane", **STATE))
-    return [Group("before", tuple(parts), kind="beside")]
+        shifts = {i: y - side.centres[i][1] for i, y in lone_heights(scene, side, heights, bus_ys, top).items()}
+    parts: list[Part] = []
+    at = {i: (cx + x, cy + shifts[i]) for i, (cx, cy) in side.centres.items()}
+    if not side.edges:
+        at = {i: (x + side.width / 2, y) for i, (_, y) in at.items()}
+    edge = scene.edge(side.number - 1)
+    for n, (i, taken) in enumerate(side.buses):
+        parts += bus(scene, i, taken, (edge + 8 + 4 * n, bus_ys[n]), at[i])
+    on_bus = {taken for _, sources in side.buses for taken in sources}
+    for i in side.nodes:
+        for source in dict.fromkeys(scene.inputs_beside(i)):
+            if scene.timeline.role[source] != STEP or source in on_bus:
+                continue
+            tip = (at[i][0] - scene.size(i)[0] / 2, at[i][1])
+            height = exit_height(scene, source)
+            if height is not None:
+                parts.append(scene.curve(swing((edge, height), tip), source, i, kind="lane", **STATE))
+            elif source in scene.centres:
+                start = (scene.centres[source][0] + scene.size(source)[0] / 2, scene.centres[source][1])
+                parts.append(scene.curve(swing(start, tip), source, i, kind="far", **FAR))
+    for a, b in side.edges:
+        points = moved(side.courses[a, b], x, shifts[a])
+        parts.append(scene.curve(points, a, b))
+    parts += [scene.box(i, *at[i]) for i in side.nodes]
+    for i in side.nodes:
+        if i in scene.starts:
+            c, key = scene.starts[i]
+            lane, backward = scene.lane(c, key), key in scene.plans[c].backward
+            if lane is not None:
+                item = scene.item(c)
+                half = scene.size(i)[0] / 2
+                start = (at[i][0] - half, at[i][1]) if backward else (at[i][0] + half, at[i][1])
+                points = swing(start, (item.x + item.width if backward else item.x, lane))
+                parts.append(scene.curve(points, i, None, arrow=False, kind="lane", **STATE))
+    called = "before" if side.number == 0 else "after" if side.number == len(scene.timeline.stretches) else "between"
+    return [Group(called + (f"-{side.number}" if called == "between" else ""), tuple(parts), kind="beside")]
+
+
+def natural_height(scene: Scene, side: Aside, i: int) -> float | None:
+    """The height of the state that a node continues, or begins."""
+    for source in scene.inputs_beside(i):
+        if scene.timeline.role[source] == STEP:
+            height = exit_height(scene, source)
+            if height is not None:
+                return height
+    if i in scene.starts:
+        return scene.lane(*scene.starts[i])
+    return None
+
+
+def lone_heights(
+    scene: Scene, side: Aside, heights: dict[int, float], bus_ys: list[float], top: float
+) -> dict[int, float]:
+    """Where nodes without edges between them stand, one below the other: each as near as it can to its own height."""
+    on_bus = {i: bus_ys[n] for n, (i, _) in enumerate(side.buses)}
+    lowest = scene.top[scene.columns[0]] + scene.plans[scene.columns[0]].height
+    wanted = {i: heights.get(i, on_bus.get(i, lowest)) for i in side.nodes}
+    placed: dict[int, float] = {}
+    below = top
+    for i in sorted(side.nodes, key=lambda n: wanted[n]):
+        half = scene.size(i)[1] / 2
+        placed[i] = max(wanted[i], below + half)
+        below = placed[i] + half + 8
+    return placed
 
 
 def gathered(scene: Scene, side: Aside) -> list[tuple[int, list[int]]]:
     """The nodes after the steps that take from several columns, each with what it takes."""
     found = []
     for i in side.nodes:
-        taken = [x for x in dict.fromkeys(scene.drawn_inputs(i)) if scene.timeline.role[x] == STEP]
+        taken = [x for x in dict.fromkeys(scene.inputs_beside(i)) if scene.timeline.role[x] == STEP]
         if len({scene.timeline.column[x] for x in taken}) > 1:
             found.append((i, taken))
     return found
 
 
-def after_parts(scene: Scene, side: Aside, bus_y: float, line: float, top: float) -> tuple[list[Part], float]:
-    """What comes after the steps, with the ways of the losses to their sum; and how far it reaches to the right."""
-    edge = scene.items[-1].x + scene.items[-1].width
-    if not side.nodes:
-        return [], edge
-    buses = gathered(scene, side)
-    on_bus = {x for _, taken in buses for x in taken}
-    direct = [
-        (x, i)
-        for i in side.nodes
-        for x in dict.fromkeys(scene.drawn_inputs(i))
-        if scene.timeline.role[x] == STEP and x not in on_bus
-    ]
-    left = edge + ASIDE
-    target = None
-    for x, i in direct:  # the last state goes on at its height
-        height = exit_height(scene, x)
-        target = (i, height if height is not None else scene.centres.get(x, (0, bus_y))[1])
-        break
-    if target is None and buses:
-        target = (buses[0][0], bus_y)
-    dy = target[1] - side.centres[target[0]][1] if target else bus_y
-    highest = min(y - scene.size(i)[1] / 2 for i, (_, y) in side.centres.items())
-    dy = max(dy, top - highest)
-    parts: list[Part] = []
-    for n, (i, taken) in enumerate(buses):
-        at = (side.centres[i][0] + left, side.centres[i][1] + dy)
-        parts += bus(scene, i, taken, (edge + 8 + 4 * n, bus_y - n * line), at)
-    for x, i in direct:
-        height = exit_height(scene, x)
-        tip = (side.centres[i][0] + left - scene.size(i)[0] / 2, side.centres[i][1] + dy)
-        if height is not None:
-            parts.append(scene.curve(swing((edge, height), tip), x, i, kind="lane", **STATE))
-        elif x in scene.centres:
-            start = (scene.centres[x][0] + scene.size(x)[0] / 2, scene.centres[x][1])
-            parts.append(scene.curve(swing(start, tip), x, i, kind="far", **FAR))
-    parts += side.parts(scene, left, dy)
-    return [Group("after", tuple(parts), kind="beside")], left + side.width
-
-
 def exit_height(scene: Scene, x: int) -> float | None:
-    """The height at which node x leaves the last column to the right."""
+    """The height at which node x leaves the last column of its stretch to the right."""
     c = scene.timeline.column[x]
-    if c != scene.columns[-1] or c is None or scene.keys[x] not in scene.plans[c].exits or scene.items[-1].last != c:
+    if c is None or c not in scene.plans or c != scene.timeline.stretches[scene.timeline.stretch[c]][-1]:
         return None
-    return None if scene.keys[x] in scene.plans[c].backward else scene.lane(c, scene.keys[x])
+    plan, key = scene.plans[c], scene.keys[x]
+    return scene.lane(c, key) if key in plan.exits and key not in plan.backward else None
 
 
 def bus(scene: Scene, i: int, taken: list[int], corner: Point, at: Point) -> list[Part]:

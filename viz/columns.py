@@ -3,26 +3,31 @@
 Roles of the nodes:
     step      made, or used only, at one time step: drawn in its column
     badge     shared by the steps (a weight, or what is made of weights alone): drawn as its name where it is used
+    memory    outside time, made from many steps and used by many: a badge at its uses, and a node between stretches
     number    an unnamed constant of one element: written into the node that uses it
-    before    outside time, and leading into it: initial states, the context of an encoder
+    before    outside time, and leading into it: initial states
+    between   outside time, made from one stretch of steps and leading into the next: a bridge, a context
     after     outside time, and made from what is in it: the sum of the losses
-    hidden    what only badges are made of, and sums folded into one
+    hidden    what only badges are made of, sums folded into one, and what a level of detail leaves out
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from tinygrad_seq.graph import Graph, Node
 
 from .errors import NoTimeStepsError
+from .labels import Label
+from .lines import Key, line_keys, stems_of
+from .memories import Memories
+from .stretches import find_stretches
 
-Key = tuple[object, ...]
-
-STEP, BADGE, NUMBER, BEFORE, AFTER, HIDDEN = "step", "badge", "number", "before", "after", "hidden"
+STEP, BADGE, MEMORY, NUMBER = "step", "badge", "memory", "number"
+BEFORE, BETWEEN, AFTER, HIDDEN = "before", "between", "after", "hidden"
 
 
 @dataclass
@@ -32,69 +37,85 @@ class Timeline:
     nodes: list[Node]
     inputs: list[list[int]]  # of each node, by place
     steps: list[int]  # the time step of each column
+    stretch: list[int]  # of each column: an encoder's steps are one stretch, its decoder's the next
     column: list[int | None]
     role: list[str]
-    sources: list[str]  # the source line of each node in time
+    lines: list[Key]  # equal for what the same line of the model makes at each step
     stems: list[str]  # names without the step's own number: "h" for "h_3" at step 3
-    members: list[list[int]]  # the nodes of each column
+    memories: Memories
+    members: list[list[int]] = field(default_factory=list)  # the nodes of each column
+    taken: list[list[int]] = field(default_factory=list)  # the inputs as they are in the record
+    same: list[int] = field(default_factory=list)  # for each node the one that is drawn for it and its like
+    home: dict[int, int] = field(default_factory=dict)  # drawn as part of another → that one
+    parts: dict[int, list[int]] = field(default_factory=dict)  # drawn as one: the node that stands for all → all
+    formulas: dict[int, Label] = field(default_factory=dict)  # what these compute
+    units: dict[int, str] = field(default_factory=dict)  # those that stand for a cell or a scope → which
+    sums: set[int] = field(default_factory=set)  # additions that stand for a whole sum
+    stands: dict[int, int] = field(default_factory=dict)  # nodes between stretches: after which one each stands
 
     @property
     def root(self) -> int:
         return len(self.nodes) - 1
+
+    @property
+    def stretches(self) -> list[list[int]]:
+        """The columns of each stretch."""
+        count = max(self.stretch) + 1
+        return [[c for c, s in enumerate(self.stretch) if s == n] for n in range(count)]
 
 
 def read_columns(loss: Node) -> Timeline:
     """The record of `loss`, sorted into columns.  Raises NoTimeStepsError where nothing carries a time mark."""
     nodes = list(Graph(loss).nodes)
     place = {id(node): i for i, node in enumerate(nodes)}
-    inputs = [[place[id(x)] for x in node.inputs] for node in nodes]
-    steps = sorted({node.t for node in nodes if node.t is not None})
-    if not steps:
+    taken = [[place[id(x)] for x in node.inputs] for node in nodes]
+    inputs = [list(xs) for xs in taken]
+    times = [node.t for node in nodes]
+    if all(t is None for t in times):
         raise NoTimeStepsError(
             f"draw_unrolled needs time steps, and none of the {len(nodes)} nodes behind {described(loss)} carries one: "
             "step through the sequence with `for t, x_t in steps(xs): …`, or draw the ops with draw_graph(…)"
         )
-    index = {t: c for c, t in enumerate(steps)}
-    column = [None if node.t is None else index[node.t] for node in nodes]
-    sources = ["" if c is None else node.source for node, c in zip(nodes, column, strict=True)]
-    timeline = Timeline(nodes, inputs, steps, column, [STEP] * len(nodes), sources, stems_of(nodes), [])
+    stems = stems_of(nodes)
+    lines = line_keys(nodes, stems, times)
+    memories = Memories(nodes, inputs, times, lines)
+    for i, source in memories.picks.items():
+        if source is not None:
+            inputs[i] = [source]  # h_3, stacked and picked out again, is h_3
+        elif not stems[i]:
+            stems[i] = root_name(nodes, taken, i)  # a row of x is called as x is
+    stretch_of = find_stretches(lines, inputs, times)
+    marks = sorted({(s, t) for s, t in zip(stretch_of, times, strict=True) if s is not None and t is not None})
+    index = {mark: c for c, mark in enumerate(marks)}
+    column = [None if s is None or t is None else index[s, t] for s, t in zip(stretch_of, times, strict=True)]
+    steps, stretch = [t for _, t in marks], [s for s, _ in marks]
+    timeline = Timeline(nodes, inputs, steps, stretch, column, [STEP] * len(nodes), lines, stems, memories)
+    timeline.taken = taken
     assign_roles(timeline)
     merge_badges(timeline)
     fold_sums(timeline)
-    timeline.members = [[] for _ in steps]
+    return timeline
+
+
+def sort_members(timeline: Timeline) -> None:
+    """List what is drawn in each column."""
+    timeline.members = [[] for _ in timeline.steps]
     for i, c in enumerate(timeline.column):
         if c is not None and timeline.role[i] == STEP:
             timeline.members[c].append(i)
-    return timeline
+
+
+def root_name(nodes: list[Node], inputs: list[list[int]], i: int) -> str:
+    """The name of what a node is a slice of."""
+    while not nodes[i].name and len(inputs[i]) == 1:
+        (i,) = inputs[i]
+    return nodes[i].name or ""
 
 
 def described(node: Node) -> str:
     """A node in a few words, for a message."""
     name = f" {node.name!r}" if node.name else ""
     return f"{node.op.name if node.op else 'the leaf'}{name}" + (f" ({node.source})" if node.source else "")
-
-
-def stems_of(nodes: list[Node]) -> list[str]:
-    """Names without the number of their own step, where all nodes of that name carry their step's number."""
-    split: list[tuple[str, bool]] = []
-    agreeing: dict[str, set[int]] = defaultdict(set)
-    disagreeing: set[str] = set()
-    for node in nodes:
-        name = node.name or ""
-        stem = name.rstrip("0123456789")
-        digits = name[len(stem) :]
-        stem = stem.rstrip("_") or stem
-        numbered = bool(digits and stem and node.t is not None and int(digits) == node.t)
-        split.append((stem, numbered))
-        if numbered:
-            agreeing[stem].add(node.t)  # type: ignore[arg-type]
-        elif digits and node.t is not None:
-            disagreeing.add(stem)
-    taken = {stem for stem, ts in agreeing.items() if len(ts) > 1 and stem not in disagreeing}
-    return [
-        stem if numbered and stem in taken else node.name or ""
-        for node, (stem, numbered) in zip(nodes, split, strict=True)
-    ]
 
 
 def assign_roles(timeline: Timeline) -> None:
@@ -106,9 +127,12 @@ def assign_roles(timeline: Timeline) -> None:
         for position, x in enumerate(xs):
             users[x].append((i, position))
             timed[i] |= timed[x]
-    rough = rough_keys(timeline)
+    leading = [False] * len(nodes)  # outside time, and used by what is in it
+    for i in reversed(range(len(nodes))):
+        leading[i] = column[i] is None and any(column[user] is not None or leading[user] for user, _ in users[i])
+    lines = timeline.lines
     carried = {
-        (rough[i], position)
+        (lines[i], position)
         for i, xs in enumerate(inputs)
         if column[i] is not None
         for position, x in enumerate(xs)
@@ -119,29 +143,51 @@ def assign_roles(timeline: Timeline) -> None:
     for i, node in enumerate(nodes):
         if node.op is None and column[i] is None and len(columns_of[i]) == 1:
             for user, position in users[i]:
-                feeders[rough[user], position].add(i)
+                feeders[lines[user], position].add(i)
 
     for i, node in enumerate(nodes):
         if is_number(node) and users[i] and (len(users[i]) == 1 or column[i] is None):
             role[i] = NUMBER
         elif column[i] is not None:
             role[i] = STEP
+        elif timed[i] and leading[i]:
+            role[i] = MEMORY if len(columns_of[i] - {None}) > 1 else BETWEEN
         elif timed[i]:
-            role[i] = AFTER
+            role[i] = AFTER if users[i] or i == timeline.root else HIDDEN
         else:
-            role[i] = BADGE if weightlike(i, timeline, users, columns_of, carried, feeders, rough) else BEFORE
+            role[i] = BADGE if weightlike(i, timeline, users, columns_of, carried, feeders) else BEFORE
     for i, node in enumerate(nodes):
         (only,) = columns_of[i] if len(columns_of[i]) == 1 else (None,)
         if role[i] != BEFORE or node.op is not None:
             continue
         if only is None:  # used after the steps, or by what leads into them
-            if all(role[user] == AFTER for user, _ in users[i]):
+            if users[i] and all(role[user] == AFTER for user, _ in users[i]):
                 role[i] = AFTER
-        elif not any((rough[user], position) in carried for user, position in users[i]):
+        elif not any((lines[user], position) in carried for user, position in users[i]):
             role[i], column[i] = STEP, only
     for i in reversed(range(len(nodes))):  # what only badges are made of is not drawn
         if role[i] in (BADGE, NUMBER, BEFORE) and users[i]:
             if all(role[user] in (BADGE, HIDDEN) for user, _ in users[i]):
+                role[i] = HIDDEN
+    place_between(timeline, users)
+
+
+def place_between(timeline: Timeline, users: list[list[tuple[int, int]]]) -> None:
+    """Find the stretch after which a node between stretches stands; inside of a stretch there is no place for it."""
+    role, latest = timeline.role, [-1] * len(timeline.nodes)
+    first = [len(timeline.steps)] * len(timeline.nodes)
+    for i, xs in enumerate(timeline.inputs):
+        c = timeline.column[i]
+        latest[i] = timeline.stretch[c] if c is not None else max((latest[x] for x in xs), default=-1)
+    for i in reversed(range(len(timeline.nodes))):
+        for user, _ in users[i]:
+            c = timeline.column[user]
+            first[i] = min(first[i], first[user] if c is None else timeline.stretch[c])
+    for i, r in enumerate(role):
+        if r in (BETWEEN, MEMORY):
+            if latest[i] < first[i]:
+                timeline.stands[i] = latest[i]
+            elif r == BETWEEN:
                 role[i] = HIDDEN
 
 
@@ -152,29 +198,17 @@ def weightlike(
     columns_of: list[set[int | None]],
     carried: set[tuple[Key, int]],
     feeders: dict[tuple[Key, int], set[int]],
-    rough: list[Key],
 ) -> bool:
     """Whether a node outside time is shared by the steps, rather than leading into one of them."""
     node = timeline.nodes[i]
-    if any((rough[user], position) in carried for user, position in users[i]) and len(columns_of[i]) == 1:
+    if any((timeline.lines[user], position) in carried for user, position in users[i]) and len(columns_of[i]) == 1:
         return False  # the initial value of a state, learnt or not
     if len(columns_of[i] - {None}) > 1:
         return True
     if node.op is not None:
         return all(timeline.role[x] in (BADGE, NUMBER) for x in timeline.inputs[i])
-    fed = any(len(feeders[rough[user], position]) > 1 for user, position in users[i])
+    fed = any(len(feeders[timeline.lines[user], position]) > 1 for user, position in users[i])
     return bool(node.requires_grad) and not fed and bool(users[i])
-
-
-def rough_keys(timeline: Timeline) -> list[Key]:
-    """What a node is, without regard to what it is made from: equal for the same line of the model at each step."""
-    seen: Counter[tuple[object, ...]] = Counter()
-    keys: list[Key] = []
-    for i, node in enumerate(timeline.nodes):
-        kind = (node.op.name if node.op else "", node.scope, timeline.stems[i], timeline.sources[i])
-        keys.append((*kind, seen[timeline.column[i], kind]))
-        seen[timeline.column[i], kind] += 1
-    return keys
 
 
 def is_number(node: Node) -> bool:
@@ -197,6 +231,7 @@ def merge_badges(timeline: Timeline) -> None:
         if same[i] != i:
             role[same[i]], role[i] = role[i] if role[i] == BADGE else role[same[i]], HIDDEN
     timeline.inputs = [[same[x] for x in xs] for xs in timeline.inputs]
+    timeline.same = same
 
 
 def comparable(x: object) -> object:
@@ -220,12 +255,23 @@ def fold_sums(timeline: Timeline) -> None:
             if role[x] == AFTER and inner.op is not None and inner.op.name == "add" and not inner.name and uses[x] == 1:
                 role[x] = HIDDEN
                 inputs[x].extend(terms)
-                terms = inputs[x]
+                terms, inputs[x] = inputs[x], []
             elif not zero:
                 terms.append(x)
         inputs[i] = terms
+        if len(terms) != len(node.inputs):
+            timeline.sums.add(i)
+    for i in reversed(range(len(role))):  # an inner addition is part of the sum in the end
+        for x in timeline.taken[i]:
+            if role[i] in (AFTER, HIDDEN) and role[x] == HIDDEN and is_addition(timeline.nodes[x]) and uses[x] == 1:
+                timeline.home[x] = timeline.home.get(i, i)
+
+
+def is_addition(node: Node) -> bool:
+    """Whether a node is the sum of two."""
+    return node.op is not None and node.op.name == "add"
 
 
 def is_sum(timeline: Timeline, i: int) -> bool:
     """Whether node i stands for a folded sum."""
-    return len(timeline.inputs[i]) != len(timeline.nodes[i].inputs)
+    return i in timeline.sums

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .attention_edges import arcs_height, attention_edges
 from .belts import Plan
-from .beside import ASIDE, Aside, after_parts, before_parts, gathered
-from .columns import AFTER, BEFORE
-from .edges import far_edges, gutters, passing_lanes, read_slots, step_edges
+from .beside import ASIDE, Aside, side_parts
+from .edges import crossings, far_edges, gutters, passing_lanes, step_edges
+from .elision import gaps
+from .frames import frame_parts
 from .labels import label_width, plain, shorten, token_text
-from .legend import legend
-from .palette import COLUMN, COLUMN_EDGE, GAP, INK, QUIET
+from .legend import Entry, legend
+from .palette import COLUMN, COLUMN_EDGE, FAINT, GAP, INK, LIGHT, PLAIN, QUIET, Theme
 from .picture import Group, Panel, Part, Picture, Text
 from .scene import GUTTER, PAD_BOTTOM, PAD_TOP, Item, Scene
-from .stretches import gaps
 from .strips import WIDTH as GAP_WIDTH
 from .strips import gap_column
 
@@ -24,10 +25,12 @@ LINE = 14.0  # between the ways that lead over the columns
 Words = Sequence[object]
 
 
-def compose(scene: Scene, title: str | None, tokens: Words | None, predictions: Words | None) -> Picture:
+def compose(
+    scene: Scene, title: str | None, tokens: Words | None, predictions: Words | None, theme: Theme = LIGHT
+) -> Picture:
     """The whole picture, from the top: title, predictions, ways to what gathers the losses, columns, tokens, legend."""
-    read_slots(scene)
-    before, after = Aside(scene, BEFORE), Aside(scene, AFTER)
+    several = len(scene.timeline.stretches) > 1
+    sides = [Aside(scene, n) for n in range(len(scene.timeline.stretches) + 1)]
     head: list[Part] = []
     y = MARGIN
     if title:
@@ -36,12 +39,15 @@ def compose(scene: Scene, title: str | None, tokens: Words | None, predictions: 
     words_y = y + 12
     if predictions is not None:
         y += 28
-    ways = len(gathered(scene, after))
-    bus_y = max(y + 4, MARGIN + 12) + LINE * max(0, ways - 1)
-    y = bus_y + 16 if ways else y
-    aside = before.width + ASIDE if before.nodes else 0
+    buses = max(len(side.buses) for side in sides)
+    bus_y = max(y + 4, MARGIN + 12) + LINE * max(0, buses - 1)
+    y = bus_y + 16 if buses else y
+    aside = sides[0].width + ASIDE if sides[0].nodes else 0
     aside = max(aside, 24.0 if tokens is not None or predictions is not None else 0.0)
-    height = spread(scene, MARGIN + aside, y)
+    spread(scene, sides, MARGIN + aside)
+    settle(scene, y)
+    y += arcs_height(scene)
+    height = settle(scene, y)
 
     frames: list[Part] = []
     groups: list[Part] = []
@@ -57,38 +63,57 @@ def compose(scene: Scene, title: str | None, tokens: Words | None, predictions: 
     for words, what, at in ((predictions, "prediction", words_y), (tokens, "token", y + height + 24)):
         if words is not None:
             head.append(Text(MARGIN, at, plain(what), 11, QUIET, "start"))
-    beside = before_parts(scene, before, MARGIN)
-    tail, right = after_parts(scene, after, bus_y, LINE, MARGIN - 8)
+    top = y
+    beside: list[Part] = []
+    right = scene.edge(len(sides))
+    for side in sides:
+        x = scene.edge(side.number - 1) + ASIDE if side.number else MARGIN
+        beside += side_parts(scene, side, x, [bus_y - n * LINE for n in range(len(side.buses))], MARGIN - 8)
+        right = max(right, x + side.width if side.nodes else 0.0)
     y += height + (38 if tokens is not None else 8)
-    weights = [(scene.badges.segment(i), shape(scene, i)) for i in scene.badges.shown]
-    key, reach, y = legend(MARGIN, y + 14, scene.scale, scene.magnitudes or [], weights, right - MARGIN)
+    if several:
+        head += brackets(scene, y)
+        y += 26
+    weights = [entry(scene, i) for i in scene.badges.shown]
+    colours = scene.measured, scene.scale, scene.magnitudes or []
+    key, reach, y = legend(MARGIN, y + 14, *colours, weights, right - MARGIN)
+    ways = [*gutters(scene), *crossings(scene), *far_edges(scene), *attention_edges(scene, top)]
     wide = max(right, reach, MARGIN + label_width(plain(title or ""), 17) * 1.1) + MARGIN
     steps = scene.timeline.steps
     return Picture(
         wide,
         y + MARGIN * 0.7,
-        (*head, *frames, *gutters(scene), *far_edges(scene), *beside, *groups, *tail, key),
+        (*head, *frames, *ways, *beside, *groups, key),
         title or f"A record unrolled over {len(steps)} time step{'s' * (len(steps) > 1)}",
         f"Time runs from left to right, from step {steps[0]} to step {steps[-1]}; "
         f"the record has {len(scene.timeline.nodes)} nodes.",
+        theme,
     )
 
 
-def spread(scene: Scene, x: float, y: float) -> float:
-    """Give each column its place from x on, with the tops of the frames at y; returns the frames' height."""
-    first = scene.plans[scene.columns[0]]
-    plans = list({id(plan): plan for plan in scene.plans.values()}.values())
-    down = {id(plan): drop(first, plan) for plan in plans}
-    highest = min(down.values())
-    passed = gaps(scene.columns, len(scene.timeline.steps))
+def spread(scene: Scene, sides: list[Aside], x: float) -> None:
+    """Give each column its place along the time axis, from x on."""
+    passed = gaps(scene.columns, scene.timeline.stretch)
     for begin, end in sorted([(c, c) for c in scene.columns] + passed):
+        stretch = scene.timeline.stretch[begin]
+        if scene.items and scene.timeline.stretch[scene.items[-1].last] != stretch:
+            x += max(sides[stretch].room - GUTTER, 0.0)
         over = (begin, end) in passed
         width = GAP_WIDTH if over else scene.plans[begin].width
         scene.items.append(Item(begin, end, x, width, over))
         if not over:
             scene.left[begin] = x
-            scene.top[begin] = y + PAD_TOP + down[id(scene.plans[begin])] - highest
         x += width + GUTTER
+
+
+def settle(scene: Scene, y: float) -> float:
+    """Give each column its height, with the tops of the frames at y; returns the frames' height."""
+    first = scene.plans[scene.columns[0]]
+    plans = list({id(plan): plan for plan in scene.plans.values()}.values())
+    down = {id(plan): drop(first, plan) for plan in plans}
+    highest = min(down.values())
+    for c in scene.columns:
+        scene.top[c] = y + PAD_TOP + down[id(scene.plans[c])] - highest
     return PAD_TOP + PAD_BOTTOM + max(down[id(plan)] - highest + plan.height for plan in plans)
 
 
@@ -108,18 +133,33 @@ def step_column(scene: Scene, item: Item, frame: tuple[float, float, float, floa
         boxes.append(scene.box(i, x + scene.left[c], y + scene.top[c], plan.sizes[scene.keys[i]][0]))
     x, y, width, height = frame
     number = Text(x + width / 2, y + height - 10, plain(f"t = {t}"), 11, QUIET, kind="step")
-    return Group(f"t{t}", (*step_edges(scene, c), *boxes, number), f"step {t}", frame=frame)
+    frames = frame_parts(scene.frames.get(c, []), scene.left[c], scene.top[c])
+    return Group(scene.column_id(c), (*frames, *step_edges(scene, c), *boxes, number), f"step {t}", frame=frame)
+
+
+def brackets(scene: Scene, y: float) -> list[Part]:
+    """The names of the stretches, each under a line as long as it is."""
+    parts: list[Part] = []
+    for name, columns in zip(scene.stretch_names, scene.timeline.stretches, strict=True):
+        first, last = scene.item(columns[0]), scene.item(columns[-1])
+        left, right = first.x + 6, last.x + last.width - 6
+        parts.append(Panel(left, y + 2, right - left, 1.2, FAINT, kind="bracket"))
+        said = plain(shorten(name, right - left, 13))
+        parts.append(Text((left + right) / 2, y + 19, said, 13, QUIET, bold=True, kind="stretch"))
+    return parts
 
 
 def caption(words: Words | None, item: Item, y: float, kind: str) -> list[Part]:
     """A token or prediction over or under its column."""
-    if words is None:
+    if words is None or words[item.first] is None:
         return []
     whole = token_text(words[item.first])
     said = shorten(whole, item.width - 8, 16)
     return [Text(item.x + item.width / 2, y, plain(said), 16, INK, bold=True, kind=kind, title=whole[:400])]
 
 
-def shape(scene: Scene, i: int) -> str:
-    """The shape of a shared weight, for the legend."""
-    return "×".join(map(str, np.shape(scene.timeline.nodes[i].data)))
+def entry(scene: Scene, i: int) -> Entry:
+    """A shared weight, for the legend."""
+    shape = "×".join(map(str, np.shape(scene.timeline.nodes[i].data)))
+    total = scene.magnitudes[i] if scene.magnitudes and scene.flow and scene.flow.edges else None
+    return Entry(scene.badges.segment(i), shape, total, scene.scale.fill(total) if scene.scale else PLAIN)

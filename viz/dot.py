@@ -56,7 +56,8 @@ def node(part: Box, height: float, paint: Paint) -> str:
     style = "filled" if shape == "circle" else "filled,rounded"
     style += ",dashed" if part.hatched else ",dotted" if part.dotted else ""
     words = "&#160;".join(inked(segment, paint) for segment in part.segments)
-    caption = f'<BR/><FONT POINT-SIZE="7">{escaped(part.caption)}</FONT>' if part.caption else ""
+    caption = escaped(part.caption) if isinstance(part.caption, str) else markup(part.caption)
+    caption = f'<BR/><FONT POINT-SIZE="7">{caption}</FONT>' if part.caption else ""
     return (
         f"\t\t{quote(part.id)} [shape={shape} style={quote(style)} label=<{words}{caption}> "
         f"tooltip={quote(part.title)} fontsize={points(part.segments[0].size)} "

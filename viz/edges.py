@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from .columns import BEFORE, STEP, Key
+from .columns import BEFORE, BETWEEN, STEP
 from .courses import moved, swing
+from .lines import Key
 from .picture import Curve, Point
 from .scene import FAR, STATE, Item, Scene
 
@@ -22,7 +23,7 @@ def step_edges(scene: Scene, c: int) -> list[Curve]:
             elif timeline.role[x] == STEP and (keys[x], keys[i]) in plan.entries and neighbour(scene, x, c):
                 points = moved(plan.entries[keys[x], keys[i]], dx, dy)
                 curves.append(scene.curve(points, x, i, kind="lane", **STATE))
-            elif timeline.role[x] == BEFORE and (source := initial_lane(scene, i, x)) is not None:
+            elif (source := initial_lane(scene, i, x)) is not None:
                 points = moved(plan.entries[source, keys[i]], dx, dy)
                 curves.append(scene.curve(points, x, i, kind="lane", **STATE))
     for i in timeline.members[c]:
@@ -34,8 +35,8 @@ def step_edges(scene: Scene, c: int) -> list[Curve]:
 
 def neighbour(scene: Scene, x: int, c: int) -> bool:
     """Whether node x stands in a column next to column c."""
-    there = scene.timeline.column[x]
-    return there is not None and abs(there - c) == 1
+    there, stretch = scene.timeline.column[x], scene.timeline.stretch
+    return there is not None and abs(there - c) == 1 and stretch[there] == stretch[c]
 
 
 def goes_on(scene: Scene, i: int) -> bool:
@@ -45,6 +46,11 @@ def goes_on(scene: Scene, i: int) -> bool:
 
 def initial_lane(scene: Scene, i: int, x: int) -> Key | None:
     """The state whose first value x is, if node i takes it up in that state's place."""
+    there, here = scene.timeline.column[x], scene.timeline.column[i]
+    if there is not None and here is not None and scene.timeline.stretch[there] == scene.timeline.stretch[here]:
+        return None
+    if scene.timeline.role[x] not in (BEFORE, BETWEEN, STEP):
+        return None
     position = scene.timeline.inputs[i].index(x)
     state = scene.slots.get((scene.keys[i], position))
     c = scene.timeline.column[i]
@@ -60,11 +66,16 @@ def read_slots(scene: Scene) -> None:
             for position, x in enumerate(timeline.inputs[i]):
                 if timeline.role[x] == STEP and neighbour(scene, x, c):
                     scene.slots.setdefault((scene.keys[i], position), scene.keys[x])
-    for i in timeline.members[scene.columns[0]]:
-        for x in scene.drawn_inputs(i):
-            key = initial_lane(scene, i, x) if timeline.role[x] == BEFORE else None
-            if key is not None and timeline.stems[x] and key[1] == timeline.stems[x]:
-                scene.initial.add(x)
+    for columns in timeline.stretches:
+        for c in dict.fromkeys((columns[0], columns[-1])):
+            for i in timeline.members[c] if c in scene.plans else ():
+                for x in scene.drawn_inputs(i):
+                    key = initial_lane(scene, i, x)
+                    if key is not None and timeline.column[x] is None:
+                        backward = key in scene.plans[c].backward
+                        scene.starts.setdefault(x, (c, key))
+                        if timeline.stems[x] and key[1] == timeline.stems[x]:
+                            scene.initial[x] = timeline.steps[c] + (1 if backward else -1)
     for i in scene.further:
         home = timeline.column[i]
         if home is not None and i in scene.keys and goes_on(scene, i):
@@ -75,11 +86,16 @@ def gutters(scene: Scene) -> list[Curve]:
     """The short ways between columns, where each state keeps its height or changes over to the next plan's."""
     curves = []
     for one, other in pairwise(scene.items):
+        if scene.timeline.stretch[one.last] != scene.timeline.stretch[other.first]:
+            continue
+        backward = {key for item in (one, other) if not item.passed for key in scene.plans[item.first].backward}
         for key in dict.fromkeys([*lanes_of(scene, one), *lanes_of(scene, other)]):
             a, b = lane_at(scene, one, other, key), lane_at(scene, other, one, key)
             if a is not None and b is not None:
                 points = swing((one.x + one.width, a), (other.x, b))
-                curves.append(scene.curve(points, None, None, arrow=False, kind="lane", **STATE))
+                node = scene.carried_at[key].get(other.first if key in backward else one.last)
+                looks = {**STATE, **({} if node is None else scene.flowing(node, None))}
+                curves.append(scene.curve(points, None, None, arrow=False, kind="lane", **looks))
     return curves
 
 
@@ -119,6 +135,31 @@ def passing_lanes(scene: Scene, item: Item) -> dict[Key, float]:
     return lanes
 
 
+def crosses(scene: Scene, x: int, i: int) -> bool:
+    """Whether node i takes up the state that node x leaves at the end of the stretch before."""
+    there, here = scene.timeline.column[x], scene.timeline.column[i]
+    if there is None or here is None or here - there != 1 or x not in scene.keys:
+        return False
+    return scene.timeline.stretch[there] != scene.timeline.stretch[here] and there in scene.plans
+
+
+def crossings(scene: Scene) -> list[Curve]:
+    """The states that go from the end of one stretch to the beginning of the next."""
+    curves = []
+    for one, other in pairwise(scene.items):
+        if scene.timeline.stretch[one.last] == scene.timeline.stretch[other.first] or one.passed or other.passed:
+            continue
+        for i in scene.timeline.members[other.first]:
+            for x in scene.drawn_inputs(i):
+                key = initial_lane(scene, i, x)
+                if key is not None and crosses(scene, x, i):
+                    a, b = scene.lane(one.last, scene.keys[x]), scene.lane(other.first, key)
+                    if a is not None and b is not None:
+                        points = swing((one.x + one.width, a), (other.x, b))
+                        curves.append(scene.curve(points, x, i, arrow=False, kind="lane", **STATE))
+    return curves
+
+
 def far_edges(scene: Scene) -> list[Curve]:
     """Edges over more than one column, such as those of attention, and those from what stands beside time."""
     timeline = scene.timeline
@@ -131,7 +172,7 @@ def far_edges(scene: Scene) -> list[Curve]:
                 lane = scene.keys.get(x), scene.keys[i]
                 if there == c or (lane in scene.plans[c].entries and neighbour(scene, x, c)):
                     continue
-                if timeline.role[x] == BEFORE and initial_lane(scene, i, x) is not None:
+                if initial_lane(scene, i, x) is not None and (there is None or crosses(scene, x, i)):
                     continue
                 start = scene.centres.get(x)
                 origin: object = x

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinygrad_seq.graph import Node
 
-from .columns import BADGE, HIDDEN, NUMBER, Timeline, is_sum
+from .columns import BADGE, HIDDEN, MEMORY, NUMBER, STEP, Timeline, is_sum
 from .labels import Label, Run, label_width, number, plain, shorten, spoken, symbol, visible
 from .palette import NUMBER as NUMBER_GROUND
 from .palette import QUIET, tint, weight
@@ -29,7 +29,7 @@ class Face:
     width: float
     height: float
     radius: float
-    caption: str
+    caption: Label
     name: str  # the same in plain words
     kind: str
 
@@ -43,15 +43,18 @@ class Badges:
         self.colours: dict[int, str] = {}
         self.shown: list[int] = []  # those with a colour of their own, in order of use
         for i, node in enumerate(timeline.nodes):
-            if timeline.role[i] in (BADGE, HIDDEN):
+            if timeline.role[i] in (BADGE, MEMORY, HIDDEN):
                 parents = self.parents(i)
                 if node.name:
                     self.labels[i] = symbol(node.name)
                 elif node.op is None:
                     self.labels[i] = plain(shape_text(node))
+                elif timeline.role[i] != BADGE and parents and all(timeline.role[x] == STEP for x in parents):
+                    self.labels[i] = rows_of(timeline, parents)
                 elif all(x in self.labels for x in parents):  # else an inner addition of a folded sum
                     self.labels[i] = made_of(node, [self.labels[x] for x in parents])
-        for i in dict.fromkeys(x for xs in timeline.inputs for x in xs if timeline.role[x] == BADGE):
+        taken = [x for i in range(len(timeline.nodes)) if is_drawn(timeline, i) for x in timeline.inputs[i]]
+        for i in dict.fromkeys(x for x in taken if timeline.role[x] in (BADGE, MEMORY)):
             if timeline.nodes[i].requires_grad:
                 roots = self.parents(i)
                 while roots and timeline.nodes[roots[0]].op is not None and len(roots) == 1:
@@ -69,7 +72,19 @@ class Badges:
     def segment(self, i: int) -> Segment:
         colour = self.colours.get(i, QUIET)
         label = self.labels.get(i) or plain(shape_text(self.timeline.nodes[i]))
-        return Segment(label, label_width(label, 12) + 13, tint(colour), colour, 12)
+        return Segment(label, label_width(label, 12) + 13, tint(colour), colour, 12, of=i)
+
+
+def is_drawn(timeline: Timeline, i: int) -> bool:
+    """Whether a node has a box of its own: a memory inside of a stretch has none."""
+    return timeline.role[i] not in (BADGE, NUMBER, HIDDEN, MEMORY) or i in timeline.stands
+
+
+def rows_of(timeline: Timeline, rows: list[int]) -> Label:
+    """What to call an unnamed node that holds one thing of every step: h with the subscript 1…T."""
+    name = symbol(timeline.stems[rows[0]] or "rows")
+    times = [timeline.nodes[x].t for x in rows]
+    return (*name, Run(f"{times[0]}…{times[-1]}", sub=True))
 
 
 def made_of(node: Node, labels: list[Label]) -> Label:
@@ -92,7 +107,7 @@ def face(timeline: Timeline, i: int, badges: Badges, t: int | None) -> Face:
     drawn = False
     for x in timeline.inputs[i]:
         role = timeline.role[x]
-        if role == BADGE:
+        if role in (BADGE, MEMORY):
             (after if drawn or len(timeline.inputs[i]) == 1 or after else before).append(badges.segment(x))
         elif role == NUMBER:
             label = plain(number(float(np.asarray(timeline.nodes[x].data).reshape(()))))
@@ -100,29 +115,47 @@ def face(timeline: Timeline, i: int, badges: Badges, t: int | None) -> Face:
             (after if drawn else before).append(segment)
         else:
             drawn = True
+    if i in timeline.parts:
+        before, after = [], before + after
+        if i in timeline.units and len(after) > 2:
+            said = plain(f"{len(after)} shared")
+            after = [Segment(said, label_width(said, 10) + 12, NUMBER_GROUND, QUIET, 10)]
     if before and not drawn and len(before) > 1:  # f(W, b) of weights alone reads left to right
         before, after = [], before + after
-    if timeline.stems[i]:
-        label = symbol(timeline.stems[i], t)
-        caption = op.replace("_", " ") if op else shape_text(node)
-        width = max(label_width(label, 15) + 20, label_width(plain(caption), 9) + 12, 40.0)
+    caption: Label = ()
+    if timeline.stems[i] or i in timeline.units:
+        label = symbol(timeline.stems[i] or timeline.units[i].rpartition("/")[2], t)
+        caption = caption_of(timeline, i, op)
+        width = max(label_width(label, 15) + 20, label_width(caption, 9) + 14, 40.0)
         core = Segment(label, width, size=15)
-        height, radius, kind = NAMED, 8.0, "named"
+        height, radius, kind = NAMED, 8.0, "module" if i in timeline.units else "named"
     elif op:
         sign = visible(sign_of(node, op))
         size = 15.0 if op in SIGNS else 12.0
-        label = plain(shorten(sign, 110, size))
+        label = timeline.formulas.get(i) or plain(shorten(sign, 110, size))
+        size = 12.0 if i in timeline.formulas else size
         width = max(label_width(label, size) + 16, ROUND)
         core = Segment(label, width, size=size)
-        caption, height, radius, kind = "", ROUND, ROUND / 2, "op"
+        height, radius, kind = ROUND, ROUND / 2, "op"
     else:
         label = plain(shape_text(node))
         core = Segment(label, label_width(label, 11) + 14, ink=QUIET, size=11)
-        caption, height, radius, kind = "", 22.0, 5.0, "leaf"
+        height, radius, kind = 22.0, 5.0, "leaf"
     segments = (*before, core, *after)
     return Face(
         segments, sum(s.width for s in segments), height, radius, caption, spoken(label), kind if op else "leaf"
     )
+
+
+def caption_of(timeline: Timeline, i: int, op: str) -> Label:
+    """What stands small below a name: its formula, its op, its shape."""
+    node = timeline.nodes[i]
+    if i in timeline.units:
+        scope = timeline.units[i].rpartition("/")[2]
+        said = [shorten(scope, 90, 9)] if timeline.stems[i] and scope else []
+        return plain(" ".join([*said, shape_text(node)]))
+    said = shape_text(node) if not op or i in timeline.memories.picks else op.replace("_", " ")
+    return timeline.formulas.get(i) or plain(said)
 
 
 def sign_of(node: Node, op: str) -> str:

@@ -13,6 +13,7 @@ INK, QUIET, FAINT = "ink", "quiet", "faint"  # text, captions, lines
 PAPER, COLUMN, COLUMN_EDGE, GAP, PLAIN = "paper", "column", "column-edge", "gap", "plain"
 EDGE, STRONG, SOFT, FAR = "edge", "strong", "soft", "far"  # edges, states and named nodes, other nodes, long ways
 ZERO, BROKEN, NUMBER, SHADE, SAND = "zero", "broken", "number", "shade", "sand"
+ATTENTION = "attention"
 
 # From pale to deep, ordered for the colour-blind and in grey print alike (after ColorBrewer's YlGnBu).
 RAMP = ("#fbfbd8", "#e4f3b9", "#bfe3b4", "#86cdb9", "#4ab2c1", "#2a8fbd", "#2767a9", "#253f8e", "#1c2460")
@@ -67,9 +68,10 @@ LIGHT = Theme(
     {
         INK: "#1f2933", QUIET: "#66727f", FAINT: "#a9b3bd",
         PAPER: "#ffffff", COLUMN: "#f6f8fa", COLUMN_EDGE: "#e3e8ed", GAP: "#fcfdfe", PLAIN: "#ffffff",
-        EDGE: "#7b8794", STRONG: "#52606d", SOFT: "#8795a1", FAR: "#6b7c93",
+        EDGE: "#7b8794", STRONG: "#52606d", SOFT: "#8795a1", FAR: "#6b7c93", ATTENTION: "#c05a0c",
         ZERO: "#d5d9dd", BROKEN: "#c2410c", NUMBER: "#eceff2", SHADE: "#dfe5ea", SAND: "#f7f2e4",
         "cell": "#e9f3e6", "cell-edge": "#9fc195", "gate": "#fdf0b5", "gate-edge": "#c9a832",
+        "backward": "#fdf5ea", "backward-edge": "#ecd5b4",
         "pointwise": "#f9d5dc", "pointwise-edge": "#c98494", "conveyor": "#1f2933",
     },
     RAMP, SIGNED, WEIGHTS,
@@ -79,9 +81,10 @@ DARK = Theme(
     {
         INK: "#e6eaef", QUIET: "#9aa7b4", FAINT: "#5b6875",
         PAPER: "#12171e", COLUMN: "#1a212a", COLUMN_EDGE: "#2c3642", GAP: "#151b22", PLAIN: "#222b36",
-        EDGE: "#8a97a5", STRONG: "#b4c0cc", SOFT: "#6b7986", FAR: "#8496ab",
+        EDGE: "#8a97a5", STRONG: "#b4c0cc", SOFT: "#6b7986", FAR: "#8496ab", ATTENTION: "#f0a060",
         ZERO: "#434b54", BROKEN: "#ff7a45", NUMBER: "#303a46", SHADE: "#2b3540", SAND: "#3a3524",
         "cell": "#1d2b22", "cell-edge": "#4d7353", "gate": "#4d4215", "gate-edge": "#b3963a",
+        "backward": "#261f17", "backward-edge": "#57452c",
         "pointwise": "#4d2630", "pointwise-edge": "#b0687a", "conveyor": "#e6eaef",
     },
     GLOW, LIT_SIGNED, LIT_WEIGHTS,
@@ -96,15 +99,58 @@ class GradientScale:
     high: int
     clipped: bool = False
 
+    def position(self, magnitude: float) -> float:
+        """Where a positive magnitude lies, 0 at the low end and 1 at the high one."""
+        return (math.log10(magnitude) - self.low) / (self.high - self.low)
+
     def fill(self, magnitude: float | None) -> str:
         """The colour of a node; without a gradient it stays plain, at exactly zero it is grey."""
-        if magnitude is None:
-            return PLAIN
-        if not math.isfinite(magnitude):
-            return BROKEN
-        if magnitude == 0:
-            return ZERO
-        return ramp((math.log10(magnitude) - self.low) / (self.high - self.low))
+        return fill(self, magnitude)
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """Where whole decades lie, and what is written there, from the high end."""
+        every = math.ceil((self.high - self.low) / 5)
+        marks = []
+        for power in range(self.high, self.low - 1, -every):
+            sign = "≤ " if self.clipped and power == self.low else ""
+            text = f"{10.0**power:g}" if -3 <= power <= 3 else f"1e{power}"
+            marks.append(((power - self.low) / (self.high - self.low), sign + text))
+        return marks
+
+
+@dataclass(frozen=True, slots=True)
+class EvenScale:
+    """Colours for numbers between low and high, evenly; with a middle colour for zero where they lie on both sides."""
+
+    low: float
+    high: float
+
+    def position(self, value: float) -> float:
+        """Where a value lies, 0 at the low end and 1 at the high one."""
+        return (value - self.low) / (self.high - self.low)
+
+    def fill(self, value: float | None) -> str:
+        """The colour of a node; without a number it stays plain, at exactly zero it is grey."""
+        if self.low < 0 and value is not None and value != 0 and math.isfinite(value):
+            return signed(value / self.high)
+        return fill(self, value)
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """The ends and what lies between."""
+        marks = [self.high, (self.low + self.high) / 2, self.low]
+        return [(self.position(x), f"{x:.3g}".replace("e-0", "e-")) for x in marks]
+
+
+Scale = GradientScale | EvenScale
+
+
+def fill(scale: Scale, magnitude: float | None) -> str:
+    """The colour of a node on a scale."""
+    if magnitude is None:
+        return PLAIN
+    if not math.isfinite(magnitude):
+        return BROKEN
+    return ZERO if magnitude == 0 else ramp(scale.position(magnitude))
 
 
 def scale_for(magnitudes: Iterable[float | None]) -> GradientScale:
@@ -115,6 +161,18 @@ def scale_for(magnitudes: Iterable[float | None]) -> GradientScale:
     high = math.ceil(max(logs))
     low = min(math.floor(min(logs)), high - 1)
     return GradientScale(max(low, high - DECADES), high, low < high - DECADES)
+
+
+def scale_of_measure(values: Iterable[float | None]) -> Scale:
+    """The scale for a measure of any kind: logarithmic where it goes over several decades, else even."""
+    known = [v for v in values if v is not None and math.isfinite(v) and v != 0]
+    if known and min(known) < 0:
+        most = max(map(abs, known))
+        return EvenScale(-most, most)
+    if known and max(known) > 100 * min(known):
+        return scale_for(known)
+    high = max(known, default=1.0)
+    return EvenScale(0.0, high)
 
 
 def ramp(position: float) -> str:

@@ -24,6 +24,8 @@ class Segment:
     fill: str | None = None  # None: the box's own
     ink: str | None = None
     size: float = 13.0
+    of: int | None = None  # which shared weight a badge is of
+    under: str | None = None  # the colour of a line below: the gradient that goes to a badge
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Box:
     height: float
     segments: tuple[Segment, ...]
     radius: float
-    caption: str = ""
+    caption: Label | str = ""
     fill: str = PLAIN
     ink: str = INK
     stroke: str = FAINT
@@ -46,6 +48,7 @@ class Box:
     title: str = ""
     desc: str = ""
     kind: str = "op"
+    strip: tuple[str, ...] = ()  # colours of cells below the name, one for each number of a vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Curve:
     dashed: bool = False
     kind: str = "edge"
     ends: tuple[str, str] = ("", "")
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ class Panel:
     hatched: bool = False
     kind: str = "panel"
     title: str = ""
+    dotted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from __future__ import annotations
 import graphviz
 
 from .belts import Belt, Plan, blocked_feeders, find_belts, lay_belt
-from .columns import Key
 from .courses import Course, joined, moved, shift, swing
 from .cycles import descendants
 from .graphviz_program import Size, box_size, new_graph, node, place
+from .lines import Key
 from .picture import Point
 from .templates import Template
 
@@ -78,7 +78,8 @@ def lay_column(template: Template, belts: list[Belt], sizes: dict[Key, Size]) ->
     for a, b in outer:
         tail = f"belt{home[a]}:t{names[a]}:n" if a in home else names[a]
         head = f"belt{home[b]}:b{names[b]}:s" if b in home else names[b]
-        dot.edge(tail, head, id=f"{names[a]} {names[b]}")
+        room = {"minlen": "3"} if b in template.spaced else {}
+        dot.edge(tail, head, id=f"{names[a]} {names[b]}", **room)
     keep_clear(dot, template, belts, home, names)
     width, height, centres, courses = place(dot)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,22 @@ import numpy as np
 from tinygrad_seq.graph import Node
 
 from .belts import Plan
-from .columns import BADGE, HIDDEN, NUMBER, Key, Timeline
+from .columns import BADGE, HIDDEN, MEMORY, NUMBER, Timeline
 from .courses import Course
 from .faces import Badges, Face, face
+from .frames import Frame
 from .graphviz_program import Size
-from .labels import number, spoken, symbol, visible
+from .labels import Label, number, plain, spoken, symbol, visible
+from .lines import Key
+from .looks import Look
+from .magnitudes import LANE, Flow
+from .palette import BROKEN, PLAIN, SOFT, STRONG, Scale, ink_on, ramp, signed
 from .palette import FAR as FAR_AWAY
-from .palette import PLAIN, SOFT, STRONG, GradientScale, ink_on
-from .picture import Box, Curve, Point
+from .picture import Box, Curve, Point, Segment
 from .templates import Template
 
 PAD_TOP, PAD_BOTTOM, GUTTER = 16.0, 30.0, 12.0  # inside a column above and below its nodes; between columns
+CELLS, PALEST = 16, 0.3  # of a strip the most; the palest that an edge gets
 STATE: dict[str, Any] = {"stroke": STRONG, "width": 1.6}  # how an edge along time looks
 FAR: dict[str, Any] = {"stroke": FAR_AWAY, "width": 1.0, "opacity": 0.4}  # one that passes over other columns
 
@@ -47,16 +53,23 @@ class Scene:
     keys: dict[int, Key]
     badges: Badges
     further: dict[int, set[int]]  # node → how many columns further it goes
-    magnitudes: list[float | None] | None = None
-    scale: GradientScale | None = None
+    flow: Flow | None = None
+    scale: Scale | None = None
+    measure: str = "gradient"  # what the colours are, in words ...
+    measured: Label = ()  # ... and in the legend
+    looks: list[Look] = field(default_factory=list)
+    values: bool = False  # whether numbers and strips of values are shown
+    largest: dict[str, float] = field(default_factory=dict)  # value by name, for the strips
     plans: dict[int, Plan] = field(default_factory=dict)  # by column
+    frames: dict[int, list[Frame]] = field(default_factory=dict)  # of scopes, by column
     items: list[Item] = field(default_factory=list)  # from left to right
     left: dict[int, float] = field(default_factory=dict)  # where each column begins
     top: dict[int, float] = field(default_factory=dict)  # where its plan begins
     centres: dict[int, Point] = field(default_factory=dict)  # of the nodes placed so far
     carried_at: dict[Key, dict[int, int]] = field(default_factory=dict)  # state → column → its node
     slots: dict[tuple[Key, int], Key] = field(default_factory=dict)  # node and input → the state it takes up
-    initial: set[int] = field(default_factory=set)  # first values of the states of the same name
+    starts: dict[int, tuple[int, Key]] = field(default_factory=dict)  # first value → column and state that it enters
+    initial: dict[int, int] = field(default_factory=dict)  # those with the name of their state → their time step
     faces: dict[int, Face] = field(default_factory=dict)
     called: dict[Key, str] = field(default_factory=dict)  # names of the templates' nodes
     ids: dict[int, str] = field(default_factory=dict)
@@ -70,7 +83,7 @@ class Scene:
     def time_of(self, i: int) -> int | None:
         """The subscript of a node: its step, also of a leaf that is used at that step alone; 0 of an initial state."""
         if i in self.initial:
-            return self.timeline.steps[0] - 1
+            return self.initial[i]
         c = self.timeline.column[i]
         return None if c is None else self.timeline.steps[c]
 
@@ -79,7 +92,39 @@ class Scene:
 
     def drawn_inputs(self, i: int) -> list[int]:
         """The inputs of a node that are drawn as nodes."""
-        return [x for x in self.timeline.inputs[i] if self.timeline.role[x] not in (BADGE, NUMBER, HIDDEN)]
+        return [x for x in self.timeline.inputs[i] if self.timeline.role[x] not in (BADGE, MEMORY, NUMBER, HIDDEN)]
+
+    def inputs_beside(self, i: int) -> list[int]:
+        """The inputs of a node outside of time that are drawn as nodes, memories too."""
+        drawn = (BADGE, NUMBER, HIDDEN)
+        return [x for x in self.timeline.inputs[i] if self.timeline.role[x] not in drawn and self.stands(x)]
+
+    def stands(self, i: int) -> bool:
+        """Whether a node has a place: a memory inside of a stretch has none."""
+        return self.timeline.role[i] != MEMORY or i in self.timeline.stands
+
+    def item(self, c: int) -> Item:
+        """The place along the time axis where column c is."""
+        return next(item for item in self.items if item.first <= c <= item.last)
+
+    def edge(self, stretch: int) -> float:
+        """Where a stretch ends on the right; before the first one, where the steps begin."""
+        if stretch < 0:
+            return self.items[0].x
+        item = [item for item in self.items if self.timeline.stretch[item.first] <= stretch][-1]
+        return item.x + item.width
+
+    @property
+    def magnitudes(self) -> list[float | None] | None:
+        """The number of each node, where they are coloured."""
+        return self.flow.nodes if self.flow else None
+
+    def spot(self, i: int) -> Point:
+        """Where a node of a column stands."""
+        c = self.timeline.column[i]
+        assert c is not None
+        x, y = self.plans[c].centres[self.keys[i]]
+        return x + self.left[c], y + self.top[c]
 
     def lane(self, c: int, key: Key) -> float | None:
         """The height at which column c takes or gives the state of that key."""
@@ -93,9 +138,28 @@ class Scene:
             name = self.called.get(self.keys[i]) if i in self.keys else None
             name = name or path_name(node, self.timeline.stems[i])
             if c is not None:
-                name = f"t{self.timeline.steps[c]}.{name}"
+                name = f"{self.column_id(c)}.{name}"
             self.ids[i] = numbered(name, self.taken)
         return self.ids[i]
+
+    def column_id(self, c: int) -> str:
+        """The id of a column: t3, and where there are several stretches encoder.t3."""
+        mark = f"t{self.timeline.steps[c]}"
+        return f"{self.stretch_names[self.timeline.stretch[c]]}.{mark}" if len(self.stretch_names) > 1 else mark
+
+    @cached_property
+    def stretch_names(self) -> list[str]:
+        """What each stretch is called: after the scope that all its nodes share, else by its number."""
+        timeline, taken = self.timeline, Counter[str]()
+        called = []
+        for n, columns in enumerate(timeline.stretches):
+            nodes = [i for c in columns for i in timeline.members[c]]
+            carrying = [i for i in nodes if any(timeline.column[x] in columns for x in timeline.inputs[i] if
+                        timeline.column[x] != timeline.column[i])]
+            scopes = Counter(timeline.nodes[i].scope.split("/")[0] for i in carrying or nodes)
+            often = scopes.most_common(1)[0][0] if scopes else ""
+            called.append(numbered(path_words(often) or f"loop{n + 1}", taken))
+        return called
 
     def name_keys(self, template: Template) -> None:
         """Name the nodes of a template for their ids: the same node has the same name at every step."""
@@ -115,19 +179,39 @@ class Scene:
         shape = "×".join(map(str, np.shape(node.data))) or "a number"
         title = f"{said}: {node.op.name if node.op else 'given'}, {shape}"
         if magnitude is not None:
-            title += f", gradient {number(magnitude)}"
+            title += f", {self.measure} {number(magnitude)}"
         made = [self.name(x) for x in self.timeline.inputs[i][:8]]
         desc = "from " + ", ".join(made) + (", …" if len(self.timeline.inputs[i]) > 8 else "") if made else ""
         desc = "; ".join(part for part in (desc, node.scope and f"in {node.scope}", node.source) if part)
         more = max(0.0, width - looks.width)  # as wide as at any other step: its own part takes up the rest
         segments = tuple(replace(s, width=s.width + more) if s.fill is None else s for s in looks.segments)
+        if self.flow and self.scale:
+            segments = tuple(self.underlined(s, i) for s in segments)
         hatched = magnitude is not None and not math.isfinite(magnitude)
+        strip, caption = self.shown_value(i) if self.values and looks.caption else ((), looks.caption)
         return Box(
             id=self.id_of(i), x=x, y=y, width=looks.width + more, height=looks.height, segments=segments,
-            radius=looks.radius, caption=looks.caption, fill=fill, ink=ink_on(PLAIN if hatched else fill),
-            stroke=SOFT if looks.kind != "named" else STRONG, hatched=hatched, title=title,
-            desc=desc, kind=looks.kind,
+            radius=looks.radius, caption=caption, fill=fill, ink=ink_on(PLAIN if hatched else fill),
+            stroke=SOFT if looks.kind in ("op", "leaf") else STRONG, hatched=hatched, dotted=not node.requires_grad,
+            title=title, desc=desc, kind=looks.kind, strip=strip,
         )  # fmt: skip
+
+    def underlined(self, segment: Segment, i: int) -> Segment:
+        """A badge with the gradient that goes from node i to its weight."""
+        if segment.of is None or self.flow is None or self.scale is None:
+            return segment
+        share = self.flow.edges.get((segment.of, i))
+        return segment if share is None else replace(segment, under=self.scale.fill(share))
+
+    def shown_value(self, i: int) -> tuple[tuple[str, ...], Label]:
+        """The value of a node: colours for the numbers of a vector, or the one number."""
+        data = np.asarray(self.timeline.nodes[i].data)
+        flat = np.ravel(data[0] if data.ndim > 1 else data).astype(float)
+        if data.size <= 1 or not flat.size:
+            return (), plain(number(float(data.reshape(-1)[0])) if data.size else "empty")
+        most = self.largest.get(self.timeline.stems[i] or self.id_of(i)) or 1.0
+        cells = [float(part.mean()) for part in np.array_split(flat, min(CELLS, flat.size))]
+        return tuple(signed(v / most) if math.isfinite(v) else BROKEN for v in cells), ()
 
     def name(self, i: int) -> str:
         """What to call a node in a sentence."""
@@ -145,14 +229,31 @@ class Scene:
         ends = ("" if a is None else self.id_of(a), "" if b is None else self.id_of(b))
         op = None if b is None else self.timeline.nodes[b].op
         dashed = op is not None and op.name == "cut"  # no gradient comes back here
+        if a is not None:
+            looks = {**looks, **self.flowing(a, b)}
         return Curve(tuple(points), arrow=arrow, dashed=dashed, ends=ends, **looks)
+
+    def flowing(self, a: int, b: int | None) -> dict[str, Any]:
+        """How an edge looks that carries gradient from b back to a; from all other steps where b is None."""
+        if self.flow is None or not self.flow.edges or self.scale is None:
+            return {}
+        share = self.flow.edges.get((a, LANE if b is None else b))
+        if share is None or not math.isfinite(share) or share <= 0:
+            return {} if share is None else {"stroke": self.scale.fill(share)}
+        place = min(max(self.scale.position(share), 0.0), 1.0)
+        return {"stroke": ramp(max(place, PALEST)), "width": round(0.9 + 2.1 * place, 2), "title": number(share)}
 
 
 def path_name(node: Node, stem: str) -> str:
     """Scope and name, or scope and op, as the words of an id."""
     what = stem or (node.op.name if node.op else "leaf")
     path = [*node.scope.split("/"), what] if node.scope else [what]
-    return "_".join(visible(".".join(path)).split())
+    return path_words(".".join(path))
+
+
+def path_words(path: str) -> str:
+    """A path as an id: without spaces."""
+    return "_".join(visible(path).split())
 
 
 def numbered(name: str, taken: Counter[str]) -> str:

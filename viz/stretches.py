@@ -1,39 +1,88 @@
-"""Which time steps are drawn, and which are passed over."""
+"""Stretches of time: an encoder's steps come before its decoder's, though both count from 1.
+
+Nodes that a line of the model makes at every step are one *line*.  Lines that hand something on from step to step, or
+at the same step, share their columns.  Where one loop only takes what another has left in the end, and counts the same
+steps again, it comes after it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Literal
+from collections import Counter, defaultdict
 
-Show = Literal["auto", "all"] | Sequence[int]
-LEGIBLE, ENDS = 12, 4  # up to 12 steps are all shown; of longer sequences four at either end
+from .lines import Key
+
+MOST = 64  # loops in one record; with more of them it is not made of loops
 
 
-def shown_steps(steps: list[int], show: Show) -> list[int]:
-    """The columns to draw, by their place in `steps`.
+def find_stretches(keys: list[Key], inputs: list[list[int]], times: list[int | None]) -> list[int | None]:
+    """For each node in time the stretch that it belongs to, counted from 0; None outside of time.
 
-    show: "auto", "all", or the time steps wanted; negative ones count from the last, as in a list.
+    keys: what each node is known by at every step.  inputs: of each node.  times: its time step.
     """
-    if isinstance(show, str):
-        if show not in ("auto", "all"):
-            raise ValueError(f'show must be "auto", "all" or a list of time steps, got {show!r}')
-        if show == "all" or len(steps) <= LEGIBLE:
-            return list(range(len(steps)))
-        return [*range(ENDS), *range(len(steps) - ENDS, len(steps))]
-    index = {t: c for c, t in enumerate(steps)}
-    chosen = set()
-    for t in show:
-        c = index.get(t, len(steps) + t if t < 0 else -1)
-        if not 0 <= c < len(steps):
-            raise ValueError(f"show asks for step {t}, and the record has the steps {steps[0]} to {steps[-1]}")
-        chosen.add(c)
-    if not chosen:
-        raise ValueError('show must name at least one time step, got none: leave it out, or say "all"')
-    return sorted(chosen)
+    numbers: dict[Key, int] = {}
+    line = [None if t is None else numbers.setdefault(key, len(numbers)) for key, t in zip(keys, times, strict=True)]
+    length = Counter(line)
+    leaves = {n for n, xs in zip(line, inputs, strict=True) if not xs}
+    regular: Counter[tuple[int, int, int, int]] = Counter()
+    passing: set[tuple[int, int]] = set()
+    for i, xs in enumerate(inputs):
+        mine, t = line[i], times[i]
+        for position, x in enumerate(xs if mine is not None else ()):
+            theirs, then = line[x], times[x]
+            if theirs is not None and then is not None and t is not None and mine is not None:
+                regular[theirs, mine, position, t - then] += 1
+    group = list(range(len(numbers)))
+    for (one, other, _, distance), count in regular.items():
+        whole_line = count == length[other] or (count == length[one] and one in leaves)
+        if count > 1 or (distance == 0 and whole_line):
+            union(group, one, other)
+    whole = [None if n is None else root(group, n) for n in line]
+    at: dict[int, set[int]] = defaultdict(set)
+    for n, t in zip(whole, times, strict=True):
+        if n is not None and t is not None:
+            at[n].add(t)
+    if len(at) > MOST:
+        return [None if n is None else 0 for n in whole]
+    reached: list[frozenset[int]] = []  # which groups a node was made from, through whatever lies between
+    for i, xs in enumerate(inputs):
+        behind = frozenset().union(*(reached[x] for x in xs)) if xs else frozenset()
+        mine = whole[i]
+        if mine is not None:
+            passing.update((other, mine) for other in behind if other != mine and at[other] & at[mine])
+            behind |= {mine}
+        reached.append(behind)
+    return in_order(whole, passing)
 
 
-def gaps(columns: list[int], length: int) -> list[tuple[int, int]]:
-    """The stretches passed over, each as (first, last)."""
-    edges = [-1, *columns, length]
-    return [(a + 1, b - 1) for a, b in pairwise(edges) if b - a > 1]
+def in_order(whole: list[int | None], passing: set[tuple[int, int]]) -> list[int | None]:
+    """Number the groups so that each comes after those that it takes from; those that need not wait share a number."""
+    before: dict[int, set[int]] = defaultdict(set)
+    for one, other in passing:
+        if (other, one) not in passing:  # two that take from each other stay side by side
+            before[other].add(one)
+    stretch: dict[int, int] = {}
+    for group in dict.fromkeys(n for n in whole if n is not None):  # in the order of their first nodes
+        stretch[group] = 0
+    for _ in stretch:  # the longest way to each, at most as many rounds as there are groups
+        changed = False
+        for group, others in before.items():
+            least = max(stretch[other] for other in others) + 1
+            if stretch[group] < least <= len(stretch):
+                stretch[group], changed = least, True
+        if not changed:
+            break
+    return [None if n is None else stretch[n] for n in whole]
+
+
+def root(group: list[int], n: int) -> int:
+    """The first of the lines that n belongs with."""
+    while group[n] != n:
+        group[n] = group[group[n]]
+        n = group[n]
+    return n
+
+
+def union(group: list[int], one: int, other: int) -> None:
+    """Let two lines, and those that belong with them, be one group."""
+    a, b = root(group, one), root(group, other)
+    group[max(a, b)] = min(a, b)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-from .columns import Key
 from .labels import plain
+from .lines import Key
 from .palette import FAINT, QUIET, SHADE
 from .picture import Curve, Group, Panel, Part, Text
 from .scene import STATE, Item, Scene
@@ -33,7 +33,7 @@ def gap_column(scene: Scene, item: Item, y: float, height: float, lanes: dict[Ke
     span = f"t = {steps[first]}" + (f" … {steps[last]}" if count > 1 else "")
     parts.append(Text(middle, y + height - 10, plain(span), 11, QUIET, kind="step"))
     return Group(
-        f"t{steps[first]}-{steps[last]}",
+        f"{scene.column_id(first)}-{steps[last]}",
         tuple(parts),
         f"steps {steps[first]} to {steps[last]}",
         kind="gap",

@@ -19,6 +19,7 @@ EASTERN_CODES = (0x1100, 0x1200), (0x2E80, 0xA4D0), (0xAC00, 0xD7B0), (0x20000, 
 SIGN_CODES = (0x300, 0x370), (0x1D00, 0x1DC0), (0x2001, 0x2E80)
 USUAL = {0x2013, 0x2014, 0x2018, 0x2019, 0x201C, 0x201D, 0x2026, 0x2212}  # dashes, quotes: every font has them
 SIGNS = "'DejaVu Sans', 'Noto Sans Math', 'Segoe UI Symbol', 'Apple Symbols', Helvetica, Arial, sans-serif"
+DOTS = ' stroke-dasharray="1.5 2.5"'
 Paint = Callable[[str], str]  # the name of a colour → what SVG writes
 
 
@@ -82,11 +83,12 @@ def element(part: Box | Curve | Text | Panel, paint: Paint) -> str:
             return words(part.label, part.x, part.y, part.size, ink, part.anchor, part.bold, part.kind, title)
         case Panel():
             fill = "url(#hatch)" if part.hatched else paint(part.fill)
+            dots = DOTS if part.dotted else ""
             radius = f' rx="{px(part.radius)}"' if part.radius else ""
             title = f"<title>{text(part.title)}</title>" if part.title else ""
             return (
                 f'<rect class="{part.kind}" x="{px(part.x)}" y="{px(part.y)}" width="{px(part.width)}" '
-                f'height="{px(part.height)}"{radius} fill="{fill}" stroke="{paint(part.stroke)}">{title}</rect>'
+                f'height="{px(part.height)}"{radius} fill="{fill}" stroke="{paint(part.stroke)}"{dots}>{title}</rect>'
             )
 
 
@@ -99,7 +101,7 @@ def box(part: Box, paint: Paint) -> str:
     if part.desc:
         lines.append(f"<desc>{text(part.desc)}</desc>")
     fill = "url(#hatch)" if part.hatched else paint(part.fill)
-    dots = ' stroke-dasharray="1.5 2.5"' if part.dotted else ""
+    dots = DOTS if part.dotted else ""
     lines.append(
         f'<rect x="{px(left)}" y="{px(top)}" width="{px(part.width)}" height="{px(part.height)}" '
         f'rx="{px(part.radius)}" fill="{fill}" stroke="{paint(part.stroke)}"{dots}/>'
@@ -108,15 +110,41 @@ def box(part: Box, paint: Paint) -> str:
     for place, segment in enumerate(part.segments):
         if segment.fill:
             lines.append(tab(part, x, segment.width, paint(segment.fill), place))
+        if segment.under:
+            lines.append(underline(part, x, segment.width, paint(segment.under), place))
         ink = paint(segment.ink or part.ink)
         halo = paint(PAPER) if part.hatched and not segment.fill else ""
-        named = part.caption and segment.fill is None
+        named = (part.caption or part.strip) and segment.fill is None
         baseline = part.y - (4.5 if named else 0) + segment.size * 0.35
         lines.append(words(segment.label, x + segment.width / 2, baseline, segment.size, ink, halo=halo))
-        if named:
-            lines.append(words(plain(part.caption), x + segment.width / 2, part.y + 13, 9, ink, kind="caption"))
+        if named and not part.strip:
+            said = plain(part.caption) if isinstance(part.caption, str) else part.caption
+            lines.append(words(said, x + segment.width / 2, part.y + 13, 9, ink, kind="caption"))
+        if named and part.strip:
+            lines.append(cells(part, x, segment.width, paint))
         x += segment.width
     return "".join([*lines, "</g>"])
+
+
+def cells(part: Box, x: float, width: float, paint: Paint) -> str:
+    """The numbers of a vector as a strip of colours."""
+    room = min(width - 10, 7.0 * len(part.strip))
+    size, left, top = room / len(part.strip), x + (width - room) / 2, part.y + 6
+    shown = [
+        f'<rect x="{px(left + n * size)}" y="{px(top)}" width="{px(size + 0.15)}" height="8" fill="{paint(colour)}"/>'
+        for n, colour in enumerate(part.strip)
+    ]
+    edge = f'<rect x="{px(left)}" y="{px(top)}" width="{px(room)}" height="8" fill="none" stroke="{paint(part.ink)}"'
+    return f'<g class="strip">{"".join(shown)}{edge} stroke-width="0.5"/></g>'
+
+
+def underline(part: Box, x: float, width: float, fill: str, place: int) -> str:
+    """The line below a badge, as long as the box is straight there."""
+    last = place == len(part.segments) - 1
+    left, right = x + (part.radius * 0.7 if place == 0 else 1.5), x + width - (part.radius * 0.7 if last else 1.5)
+    y = part.y + part.height / 2 - 4.2
+    place_ = f'x="{px(left)}" y="{px(y)}" width="{px(right - left)}" height="3"'
+    return f'<rect class="flow" {place_} rx="1.5" fill="{fill}"/>'
 
 
 def tab(part: Box, x: float, width: float, fill: str, place: int) -> str:
@@ -154,7 +182,8 @@ def curve(part: Curve, paint: Paint) -> str:
     dashes = ' stroke-dasharray="3 3"' if part.dashed else ""
     stroke = paint(part.stroke)
     looks = f'fill="none" stroke="{stroke}" stroke-width="{px(part.width)}"{dashes}{faint}'
-    line = f'<path class="{part.kind}" d="{d}" {looks}/>'
+    end = f"><title>{text(part.title)}</title></path>" if part.title else "/>"
+    line = f'<path class="{part.kind}" d="{d}" {looks}{end}'
     return line + (f'<path class="head" d="{head}" fill="{stroke}"{faint}/>' if head else "")
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from .columns import AFTER, BADGE, STEP, Key, Timeline
+from .columns import AFTER, BADGE, BETWEEN, MEMORY, STEP, Timeline
+from .lines import Key
 
 
 @dataclass
@@ -24,6 +25,7 @@ class Template:
     returning: dict[tuple[Key, Key], None] = field(default_factory=dict)  # (key one step later, key here)
     leaving: dict[Key, None] = field(default_factory=dict)  # what the next step takes
     going_back: dict[Key, None] = field(default_factory=dict)  # what the step before takes
+    spaced: set[Key] = field(default_factory=set)  # what lines of attention lead up to: they need room below
     columns: list[int] = field(default_factory=list)
 
 
@@ -65,7 +67,7 @@ def member_keys(timeline: Timeline) -> dict[int, Key]:
     shared: dict[int, Key] = {}
     first_user: dict[int, tuple[int, int]] = {}
     for i, xs in enumerate(timeline.inputs):
-        shared[i] = tuple(x for x in xs if timeline.role[x] == BADGE)
+        shared[i] = tuple(x for x in xs if timeline.role[x] in (BADGE, MEMORY))
         for position, x in enumerate(xs):
             first_user.setdefault(x, (i, position))
     keys: dict[int, Key] = {}
@@ -74,7 +76,7 @@ def member_keys(timeline: Timeline) -> dict[int, Key]:
         for i in members:
             node = timeline.nodes[i]
             if node.op is not None:
-                key: Key = (node.op.name, timeline.stems[i], node.scope, timeline.sources[i], shared[i])
+                key: Key = (node.op.name, timeline.stems[i], node.scope, node.origin, shared[i])
             else:
                 user, position = first_user.get(i, (i, 0))
                 op = timeline.nodes[user].op
@@ -87,14 +89,15 @@ def member_keys(timeline: Timeline) -> dict[int, Key]:
 def exits(timeline: Timeline) -> dict[int, set[int]]:
     """For each node that other columns use: how many columns further they are."""
     further: dict[int, set[int]] = {}
-    last = len(timeline.steps) - 1
+    lasts = {columns[-1] for columns in timeline.stretches}
     for i, xs in enumerate(timeline.inputs):
         here = timeline.column[i]
         for x in xs:
             there = timeline.column[x]
             if here is not None and there is not None and here != there:
                 further.setdefault(x, set()).add(here - there)
-        if timeline.role[i] == AFTER and {timeline.column[x] for x in xs} - {None} == {last}:
+        taken = {timeline.column[x] for x in xs} - {None}
+        if timeline.role[i] in (AFTER, BETWEEN, MEMORY) and len(taken) == 1 and taken <= lasts:
             for x in xs:  # what comes after time takes up the last state
                 if timeline.column[x] is not None:
                     further.setdefault(x, set()).add(1)
@@ -108,7 +111,7 @@ def kind_of(timeline: Timeline, c: int, keys: dict[int, Key], next_to: dict[int,
     for i in members:
         for x in timeline.inputs[i]:
             there = timeline.column[x]
-            if there is None or timeline.role[x] != STEP:
+            if there is None or timeline.role[x] != STEP or timeline.stretch[there] != timeline.stretch[c]:
                 continue
             if there == c:
                 edges.append((keys[x], keys[i]))

@@ -2,43 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping
+from difflib import get_close_matches
+from typing import Literal
+
+import numpy as np
 
 from tinygrad_seq.graph import Node
 
-from .columns import Key, read_columns
-from .composition import compose
+from .columns import Timeline, read_columns, sort_members
+from .composition import Words, compose
 from .drawing import Drawing
+from .edges import read_slots
+from .elision import Show, shown_steps
 from .faces import Badges
+from .frames import scope_frames
 from .graphviz_program import Size
-from .magnitudes import gradient_magnitudes
-from .palette import scale_for
+from .labels import Label, Run, plain, spoken
+from .levels import LEVELS, apply_level
+from .lines import Key
+from .looks import read_looks
+from .magnitudes import Flow, gradient_flow, measured, size_of_value
+from .palette import DARK, LIGHT, scale_for, scale_of_measure
 from .placement import place_template
 from .scene import Scene
-from .stretches import Show, shown_steps
 from .templates import Template, exits, read_templates
 
-Words = Sequence[object]
+STYLES = {"ops": "ops", "modules": "modules"}  # and the level of detail that each has where none is asked for
+
+Style = Literal["ops", "modules", "textbook", "text"]
+Level = Literal["steps", "modules", "ops"]
+Colour = Literal["grad", "value"] | Callable[[Node], float | None] | None
 
 
 def draw_unrolled(
     loss: Node,
     *,
-    tokens: Words | None = None,
-    predictions: Words | None = None,
-    colour: str | None = "grad",
-    title: str | None = None,
+    style: str = "ops",
+    level: str | None = None,
     show: Show = "auto",
+    colour: Colour = "grad",
+    values: bool = False,
+    tokens: Words | Mapping[str, Words] | None = None,
+    predictions: Words | Mapping[str, Words] | None = None,
+    opened: Collection[str] = (),
+    closed: Collection[str] = (),
+    title: str | None = None,
+    dark: bool = False,
 ) -> Drawing:
     """Draw the record of a sequence model unrolled in time.
 
     Every time step is a column, and steps that compute the same are laid out alike.  States go from column to column
     at one height; what comes from the inputs rises from below, outputs and losses stand above.  A weight is a badge at
-    each of its uses, never an edge across the page.
+    each of its uses, never an edge across the page.  An encoder's steps come before its decoder's, layers are rows, and
+    attention is a line from each step that is looked at, as wide as its weight.
 
-    loss: the node whose record is drawn.  tokens, predictions: one for each time step, written under and over the
-    columns.  colour: "grad" colours every node by ‖∂loss/∂node‖ on a logarithmic scale (loss must be a scalar), None
-    by nothing.  show: "auto" passes over the middle of long sequences, "all" draws each step, a list names the steps.
+    loss: the node whose record is drawn.
+    level: "ops" shows every node, "modules" a box for each thing that has a name, with the formula of what leads to it,
+    "steps" a box for each cell.  opened, closed: scopes shown with all their ops, or as one box, whatever the level.
+    show: "auto" passes over the middle of long sequences, "all" draws each step, a list names the steps, negative ones
+    from the end.
+    colour: "grad" colours nodes and edges by the gradient of loss that arrives there, on a logarithmic scale (loss must
+    be a scalar), "value" by the length of the values, a function of a node by any measure, None by nothing.
+    values: writes values into the named nodes, numbers as numbers, vectors as a strip of colours.
+    tokens, predictions: one for each time step, written under and over the columns; for a record with several stretches
+    of time, such as those of an encoder and a decoder, one after the other, or by name: {"encoder": …, "decoder": …}.
     Raises NoTimeStepsError for a record outside of time, GraphvizMissingError where no program can place the nodes.
 
     >>> import numpy as np
@@ -52,26 +80,119 @@ def draw_unrolled(
     """
     if not isinstance(loss, Node):
         raise TypeError(f"draw_unrolled needs a node of a record (a Tensor or a Value), got {type(loss).__name__}")
-    if colour not in ("grad", None):
-        raise ValueError(f'colour must be "grad" or None, got {colour!r}')
+    one_of("style", style, STYLES)
+    level = STYLES[style] if level is None else one_of("level", level, LEVELS)
+    if colour is not None and not callable(colour):
+        one_of("colour", colour, ("grad", "value"), "a function of a node, or None")
     timeline = read_columns(loss)
-    for name, words in (("tokens", tokens), ("predictions", predictions)):
-        if words is not None and len(words) != len(timeline.steps):
-            count = len(timeline.steps)
-            raise ValueError(f"{name} must have one entry for each of the {count} steps, got {len(words)}")
-    columns = shown_steps(timeline.steps, show)
+    apply_level(timeline, level, names_of(opened), names_of(closed))
+    scene = new_scene(loss, timeline, show, colour, values)
+    said = [by_column(scene, name, words) for name, words in (("tokens", tokens), ("predictions", predictions))]
+    return Drawing(compose(scene, title, *said, DARK if dark else LIGHT))
+
+
+def one_of(name: str, given: object, allowed: Collection[str], more: str = "") -> str:
+    """The argument, where it is one of those allowed.  Raises ValueError, which names the nearest."""
+    if isinstance(given, str) and given in allowed:
+        return given
+    near = get_close_matches(given, allowed, 1) if isinstance(given, str) else []
+    hint = f": did you mean {near[0]!r}?" if near else ""
+    others = f", {more}" if more else ""
+    raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}{others}, got {given!r}{hint}")
+
+
+def names_of(scopes: str | Collection[str]) -> tuple[str, ...]:
+    """Names of scopes; one alone may be a string."""
+    return (scopes,) if isinstance(scopes, str) else tuple(scopes)
+
+
+def new_scene(loss: Node, timeline: Timeline, show: Show, colour: Colour, values: bool) -> Scene:
+    """A timeline with its columns laid out, not yet placed along the time axis."""
+    sort_members(timeline)
+    columns = shown_steps(timeline.steps, timeline.stretch, show)
     further = exits(timeline)
     templates, keys = read_templates(timeline, columns, further)
-    scene = Scene(timeline, columns, keys, Badges(timeline), further)
-    if colour == "grad":
-        scene.magnitudes = gradient_magnitudes(loss, timeline.nodes)
-        scene.scale = scale_for(scene.magnitudes)
+    scene = Scene(timeline, columns, keys, Badges(timeline), further, values=values, looks=read_looks(timeline))
+    scene.flow, scene.measured = measure(loss, timeline, columns, colour)
+    if scene.flow is not None:
+        numbers = scene.flow.nodes
+        scene.scale = scale_for(numbers) if colour == "grad" else scale_of_measure(numbers)
+        scene.measure = "gradient" if colour == "grad" else spoken(scene.measured).strip("‖")
+    if values:
+        scene.largest = largest_values(timeline, columns)
+    space_out(scene, templates)
     for template in templates:
         scene.name_keys(template)
         plan = place_template(template, largest(scene, template))
+        scopes = {keys[i]: timeline.nodes[i].scope for c in template.columns for i in timeline.members[c]}
+        frames = scope_frames(plan, scopes)
         for c in template.columns:
-            scene.plans[c] = plan
-    return Drawing(compose(scene, title, tokens, predictions))
+            scene.plans[c], scene.frames[c] = plan, frames
+    read_slots(scene)
+    return scene
+
+
+def space_out(scene: Scene, templates: list[Template]) -> None:
+    """Ask for room below what looks at other steps of its own stretch."""
+    column, stretch = scene.timeline.column, scene.timeline.stretch
+    for look in scene.looks:
+        c = column[look.target]
+        if c in scene.columns and any(stretch[column[x] or 0] == stretch[c or 0] for x in look.sources):
+            for template in templates:
+                if c in template.columns:
+                    template.spaced.add(scene.keys[look.target])
+
+
+def measure(loss: Node, timeline: Timeline, columns: list[int], colour: Colour) -> tuple[Flow | None, Label]:
+    """The numbers that are shown as colours, and what they are called."""
+    if colour is None:
+        return None, ()
+    if colour == "grad":
+        return gradient_flow(loss, timeline, columns), (*plain("‖∂"), Run("L", italic=True), *plain("/∂node‖"))
+    if colour == "value":
+        return measured(timeline, size_of_value), plain("‖value‖")
+    assert callable(colour)
+    return measured(timeline, colour), plain(getattr(colour, "__name__", "measure").replace("<lambda>", "measure"))
+
+
+def largest_values(timeline: Timeline, columns: list[int]) -> dict[str, float]:
+    """For each name the largest finite value at the steps that are shown: the strips of a name share their colours."""
+    found: dict[str, float] = {}
+    for c in columns:
+        for i in timeline.members[c]:
+            size = np.abs(np.asarray(timeline.nodes[i].data, dtype=float))
+            size = size[np.isfinite(size)]
+            found[timeline.stems[i]] = max(found.get(timeline.stems[i], 0.0), float(size.max(initial=0.0)))
+    return found
+
+
+def by_column(scene: Scene, name: str, words: Words | Mapping[str, Words] | None) -> list[object] | None:
+    """Tokens or predictions as one for each column; None where a stretch has none."""
+    if words is None:
+        return None
+    steps, stretches, names = scene.timeline.steps, scene.timeline.stretches, scene.stretch_names
+    if isinstance(words, Mapping):
+        unknown = [key for key in words if key not in names]
+        if unknown:
+            raise ValueError(f"{name} are given for {unknown[0]!r}, and the stretches of time are {', '.join(names)}")
+        found: list[object] = [None] * len(steps)
+        for called, columns in zip(names, stretches, strict=True):
+            if called in words:
+                if len(words[called]) != len(columns):
+                    raise ValueError(
+                        f"{name} must have one entry for each of the {len(columns)} steps of {called!r}, got "
+                        f"{len(words[called])}"
+                    )
+                for c, word in zip(columns, words[called], strict=True):
+                    found[c] = word
+        return found
+    if len(words) != len(steps):
+        several = " (" + ", ".join(f"{len(cs)} of {n}" for n, cs in zip(names, stretches, strict=True)) + ")"
+        raise ValueError(
+            f"{name} must have one entry for each of the {len(steps)} steps{several if len(stretches) > 1 else ''}, "
+            f"got {len(words)}"
+        )
+    return list(words)
 
 
 def largest(scene: Scene, template: Template) -> dict[Key, Size]:
