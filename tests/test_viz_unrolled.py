@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tinygrad_seq import Graph, Op, Parameter, Tensor, Value, scope, steps
 from tinygrad_seq import functional as F
-from tinygrad_seq.viz import NoTimeStepsError, draw_unrolled
+from tinygrad_seq.viz import NoTimeStepsWarning, PictureTooLargeError, draw_graph, draw_unrolled
 from tinygrad_seq.viz.dot import to_dot
 from tinygrad_seq.viz.labels import spoken
 from tinygrad_seq.viz.palette import LIGHT, ZERO
@@ -380,15 +380,42 @@ def test_show_must_name_steps(show):
         draw_unrolled(rnn(T=30), show=show)
 
 
-def test_a_record_outside_time_is_refused():
-    """Without time steps there is nothing to unroll, and the error names the function to use."""
-    with pytest.raises(NoTimeStepsError, match=r"draw_graph"):
-        draw_unrolled(Tensor([1.0], requires_grad=True).tanh().sum())
+def test_a_record_outside_time_is_drawn_as_ops():
+    """Without time steps there is nothing to unroll: a warning says so and what to do, and draws the ops."""
+    loss = Tensor([1.0], requires_grad=True).tanh().sum()
+    with pytest.warns(NoTimeStepsWarning, match=r"steps\(xs\).*drawn as a graph of ops"):
+        drawing = draw_unrolled(loss, title="외부")
+
+    assert drawing.svg == draw_graph(loss, title="외부").svg
+
+
+def test_a_record_of_one_node():
+    """A lone leaf is a graph of one box."""
+    with pytest.warns(NoTimeStepsWarning):
+        drawing = draw_unrolled(Tensor([1.0], name="x", requires_grad=True), colour=None)
+
+    assert len(parts(drawing, Box)) == 1
+
+
+def test_too_much_to_draw_is_refused(monkeypatch):
+    """The size is said and the ways to go on, for a record too long to be read and a page too large to be held."""
+    with pytest.raises(PictureTooLargeError, match=r"has 42 nodes.*max_nodes=42"):
+        draw_unrolled(rnn(), max_nodes=30)
+    monkeypatch.setattr("tinygrad_seq.viz.unrolled.MOST", 20)
+    with pytest.raises(PictureTooLargeError, match=r"4 steps are .* boxes.*show='all'.*level=\"steps\""):
+        draw_unrolled(rnn(), show="all")
 
 
 @pytest.mark.parametrize(
     ("wrong", "error"),
-    [({"tokens": "abc"}, ValueError), ({"predictions": "abcde"}, ValueError), ({"colour": "blue"}, ValueError)],
+    [
+        ({"tokens": "abc"}, ValueError),
+        ({"predictions": "abcde"}, ValueError),
+        ({"colour": "blue"}, ValueError),
+        ({"style": "textbok"}, ValueError),
+        ({"level": "module"}, ValueError),
+        ({"level": 3}, ValueError),
+    ],
 )
 def test_wrong_arguments_are_refused(wrong, error):
     """Tokens for each step, no more and no fewer, and a colour that there is."""

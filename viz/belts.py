@@ -116,6 +116,20 @@ def blocked_feeders(belt: Belt, template: Template, sizes: dict[Key, Size], othe
     return found
 
 
+def turn_over(belt: Belt) -> None:
+    """Turn a belt upside down: what was its upper edge is its lower one."""
+    plan, height = belt.plan, belt.plan.height
+
+    def turned(points: Course) -> Course:
+        return tuple((x, height - y) for x, y in points)
+
+    plan.centres = {key: (x, height - y) for key, (x, y) in plan.centres.items()}
+    plan.courses = {pair: turned(points) for pair, points in plan.courses.items()}
+    plan.entries = {pair: turned(points) for pair, points in plan.entries.items()}
+    plan.exits = {key: turned(points) for key, points in plan.exits.items()}
+    plan.lanes = {key: height - lane for key, lane in plan.lanes.items()}
+
+
 def lay_belt(belt: Belt, template: Template, sizes: dict[Key, Size]) -> None:
     """Lay a belt out along the time axis, from its own upper left corner."""
     names = {key: f"n{n}" for n, key in enumerate(belt.keys)}

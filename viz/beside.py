@@ -44,7 +44,7 @@ def side_of(scene: Scene, i: int) -> int | None:
         return timeline.stands[i] + 1 if i in timeline.stands else None
     if role != BEFORE:
         return None
-    column, key = scene.starts.get(i, (scene.columns[0], None))
+    column, key = scene.starts[i][0] if i in scene.starts else (scene.columns[0], None)
     return timeline.stretch[column] + (key in scene.plans[column].backward)
 
 
@@ -85,8 +85,7 @@ def side_parts(scene: Scene, side: Aside, x: float, bus_ys: list[float], top: fl
         parts.append(scene.curve(points, a, b))
     parts += [scene.box(i, *at[i]) for i in side.nodes]
     for i in side.nodes:
-        if i in scene.starts:
-            c, key = scene.starts[i]
+        for c, key in scene.starts.get(i, ()):
             lane, backward = scene.lane(c, key), key in scene.plans[c].backward
             if lane is not None:
                 item = scene.item(c)
@@ -106,7 +105,7 @@ def natural_height(scene: Scene, side: Aside, i: int) -> float | None:
             if height is not None:
                 return height
     if i in scene.starts:
-        return scene.lane(*scene.starts[i])
+        return scene.lane(*scene.starts[i][0])
     return None
 
 

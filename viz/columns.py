@@ -20,7 +20,7 @@ import numpy as np
 
 from tinygrad_seq.graph import Graph, Node
 
-from .errors import NoTimeStepsError
+from .errors import NoTimeStepsError, PictureTooLargeError
 from .labels import Label
 from .lines import Key, line_keys, stems_of
 from .memories import Memories
@@ -64,9 +64,18 @@ class Timeline:
         return [[c for c, s in enumerate(self.stretch) if s == n] for n in range(count)]
 
 
-def read_columns(loss: Node) -> Timeline:
-    """The record of `loss`, sorted into columns.  Raises NoTimeStepsError where nothing carries a time mark."""
+def read_columns(loss: Node, max_nodes: int | None = None) -> Timeline:
+    """The record of `loss`, sorted into columns.
+
+    Raises NoTimeStepsError where nothing carries a time mark, PictureTooLargeError for more than max_nodes nodes.
+    """
     nodes = list(Graph(loss).nodes)
+    if max_nodes is not None and len(nodes) > max_nodes:
+        raise PictureTooLargeError(
+            f"the record of {described(loss)} has {len(nodes):,} nodes, more than the {max_nodes:,} that are drawn "
+            f"unasked: say max_nodes={len(nodes)} and wait, draw an earlier loss, or detach the state now and then "
+            "(truncated_bptt)"
+        )
     place = {id(node): i for i, node in enumerate(nodes)}
     taken = [[place[id(x)] for x in node.inputs] for node in nodes]
     inputs = [list(xs) for xs in taken]

@@ -73,7 +73,8 @@ def read_slots(scene: Scene) -> None:
                     key = initial_lane(scene, i, x)
                     if key is not None and timeline.column[x] is None:
                         backward = key in scene.plans[c].backward
-                        scene.starts.setdefault(x, (c, key))
+                        if (c, key) not in scene.starts.setdefault(x, []):
+                            scene.starts[x].append((c, key))
                         if timeline.stems[x] and key[1] == timeline.stems[x]:
                             scene.initial[x] = timeline.steps[c] + (1 if backward else -1)
     for i in scene.further:

@@ -17,6 +17,10 @@ class NoTimeStepsError(TinygradSeqError, ValueError):
     """A record outside of time cannot be unrolled."""
 
 
+class NoTimeStepsWarning(UserWarning):
+    """A record outside of time is drawn as a graph of ops instead."""
+
+
 class UnknownFormatError(TinygradSeqError, ValueError):
     """A file name with an ending that no writer knows."""
 

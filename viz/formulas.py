@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Set
 
+import numpy as np
+
 from .columns import Timeline
 from .labels import Label, Run, number, plain, symbol
 
@@ -21,11 +23,11 @@ def formula(timeline: Timeline, i: int, inside: Set[int]) -> Label:
         if at in made:
             waiting.pop()
             continue
-        open_inputs = [x for x in timeline.inputs[at] if x in inside and x != i and x not in made]
+        open_inputs = [x for x in timeline.taken[at] if x in inside and x != i and x not in made]
         if open_inputs and timeline.nodes[at].op is not None:
             waiting.extend(open_inputs)
             continue
-        made[at] = written(timeline, at, [term(timeline, x, made, inside) for x in timeline.inputs[at]])
+        made[at] = written(timeline, at, [term(timeline, x, made, inside) for x in timeline.taken[at]])
         waiting.pop()
     label = made[i][0]
     if sum(len(run.text) for run in label) > LONGEST:
@@ -46,12 +48,17 @@ def named(timeline: Timeline, x: int) -> Label:
     node = timeline.nodes[x]
     if timeline.stems[x]:
         return symbol(timeline.stems[x])
-    if node.op is None and node.data.size == 1 if hasattr(node.data, "size") else node.op is None:
-        return plain(number(float(node.data)))
-    if node.op is not None and node.op.name in ("transpose", "swapaxes"):
-        inner = timeline.inputs[x][0]
-        if timeline.stems[inner]:
-            return (*symbol(timeline.stems[inner]), Run("ᵀ"))
+    if node.op is None:
+        return plain(number(float(np.ravel(node.data)[0]))) if np.size(node.data) == 1 else plain("·")
+    inner = timeline.taken[x]
+    if node.op.name in ("stack", "concat") and all(timeline.stems[y] == timeline.stems[inner[0]] for y in inner):
+        return (Run("["), *(symbol(timeline.stems[inner[0]]) if timeline.stems[inner[0]] else plain("·")), Run(", …]"))
+    turned = False
+    while not timeline.stems[x] and timeline.nodes[x].op is not None and len(timeline.taken[x]) == 1:
+        turned ^= timeline.nodes[x].op.name == "transpose"  # type: ignore[union-attr]
+        x = timeline.taken[x][0]
+    if timeline.stems[x]:
+        return (*symbol(timeline.stems[x]), Run("ᵀ")) if turned else symbol(timeline.stems[x])
     return plain("·")
 
 

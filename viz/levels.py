@@ -18,7 +18,7 @@ from .contraction import contract, dissolve, users_of
 from .cycles import strong_components
 from .lines import Key
 from .looks import read_looks
-from .memories import MOVING
+from .memories import is_moving
 
 LEVELS = ("steps", "modules", "ops")
 
@@ -59,8 +59,12 @@ def hide_memories(timeline: Timeline, shown: Collection[int]) -> None:
     sliced = {
         i
         for i in labels
-        if timeline.role[i] == STEP and i not in shown and not timeline.stems[i] and is_moving(timeline, i)
+        if timeline.role[i] == STEP and i not in shown and i not in timeline.memories.picks
+        if is_moving(timeline.nodes[i])
     }
+    for i in sliced:
+        if len({timeline.column[x] for x in timeline.inputs[i]}) > 1:
+            timeline.inputs[i] = []  # what is joined from many steps: the lines show these
     dissolve(timeline, sliced)
 
 
@@ -70,12 +74,6 @@ def forget_memories(timeline: Timeline, shown: Collection[int]) -> None:
     for i in heads | timeline.memories.picks.keys():
         if i not in shown and heads:
             timeline.inputs[i] = [x for x in timeline.inputs[i] if x not in labels or timeline.column[x] is not None]
-
-
-def is_moving(timeline: Timeline, i: int) -> bool:
-    """Whether a node only moves elements about."""
-    op = timeline.nodes[i].op
-    return op is not None and op.name in MOVING
 
 
 def head_units(timeline: Timeline, shown: Collection[int]) -> dict[int, object]:

@@ -54,15 +54,27 @@ class Memories:
                 self.follow(i)
 
     def label_gathers(self) -> None:
-        """Label what is stacked or joined outside of time from nodes of several steps."""
+        """Label what is stacked or joined from what is the same at several steps."""
         for i, node in enumerate(self.nodes):
-            if self.times[i] is None and node.op is not None and node.op.name in ("stack", "concat"):
-                times = [self.times[x] for x in self.inputs[i]]
-                if len(set(times)) == len(times) > 1 and None not in times:
+            if node.op is not None and node.op.name in ("stack", "concat") and len(self.inputs[i]) > 1:
+                rows = [self.unmoved(x) for x in self.inputs[i]]
+                times = [self.times[x] for x in rows]
+                alike = len({(self.lines[x][0], self.lines[x][2]) for x in rows}) == 1
+                if alike and len(set(times)) == len(times) and None not in times:
                     first = len(self.sources)
-                    self.sources += self.inputs[i]
-                    rows = [np.full(np.shape(x.data), float(first + k)) for k, x in enumerate(node.inputs)]
-                    self.labels[i] = np.asarray(node.op.forward(*rows, **node.fixed))
+                    self.sources += rows
+                    labels = [np.full(np.shape(x.data), float(first + k)) for k, x in enumerate(node.inputs)]
+                    self.labels[i] = np.asarray(node.op.forward(*labels, **node.fixed))
+                    for x, of_x in zip(self.inputs[i], labels):
+                        if self.times[x] is None:
+                            self.labels[x] = of_x
+
+    def unmoved(self, x: int) -> int:
+        """The node of a step that node x, outside of time, is only another view of; else x itself."""
+        at = x
+        while self.times[at] is None and is_moving(self.nodes[at]) and len(self.inputs[at]) == 1:
+            (at,) = self.inputs[at]
+        return x if self.times[at] is None else at
 
     def label_rows(self) -> None:
         """Find what takes one row of a memory at each step; of an unlabelled one these are the nodes of its labels."""
@@ -173,6 +185,11 @@ class Memories:
         labels, axis = self.labels[i], self.nodes[i].fixed.get("axis", -1)
         along = np.diff(labels, axis=axis if isinstance(axis, int) else -1)
         return not along.size or bool(np.any(along != 0))
+
+
+def is_moving(node: Node) -> bool:
+    """Whether a node only moves elements about."""
+    return node.op is not None and node.op.name in MOVING
 
 
 def is_softmax(node: Node) -> bool:

@@ -73,6 +73,7 @@ LIGHT = Theme(
         "cell": "#e9f3e6", "cell-edge": "#9fc195", "gate": "#fdf0b5", "gate-edge": "#c9a832",
         "backward": "#fdf5ea", "backward-edge": "#ecd5b4",
         "pointwise": "#f9d5dc", "pointwise-edge": "#c98494", "conveyor": "#1f2933",
+        "input": "#dcebf7", "input-edge": "#7fa8cb", "output": "#e8def3", "output-edge": "#a58cc4",
     },
     RAMP, SIGNED, WEIGHTS,
 )  # fmt: skip
@@ -86,6 +87,7 @@ DARK = Theme(
         "cell": "#1d2b22", "cell-edge": "#4d7353", "gate": "#4d4215", "gate-edge": "#b3963a",
         "backward": "#261f17", "backward-edge": "#57452c",
         "pointwise": "#4d2630", "pointwise-edge": "#b0687a", "conveyor": "#e6eaef",
+        "input": "#1f3447", "input-edge": "#5d8db5", "output": "#33284a", "output-edge": "#8a70ad",
     },
     GLOW, LIT_SIGNED, LIT_WEIGHTS,
 )  # fmt: skip

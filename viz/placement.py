@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import graphviz
 
-from .belts import Belt, Plan, blocked_feeders, find_belts, lay_belt
+from .belts import Belt, Plan, blocked_feeders, find_belts, lay_belt, turn_over
 from .courses import Course, joined, moved, shift, swing
 from .cycles import descendants
 from .graphviz_program import Size, box_size, new_graph, node, place
 from .lines import Key
 from .picture import Point
+from .tangles import crossings
 from .templates import Template
 
 SIDE = 14.0  # room left and right of a belt, where lanes change their height
@@ -33,7 +34,23 @@ def place_template(template: Template, sizes: dict[Key, Size]) -> Plan:
             belt.keys = [key for key in template.keys if key in belt.members or key in feeders]
             belt.members = set(belt.keys)
             lay_belt(belt, template, sizes)
-    return lay_column(template, belts, sizes)
+    return clearest(template, belts, sizes)
+
+
+def clearest(template: Template, belts: list[Belt], sizes: dict[Key, Size]) -> Plan:
+    """The plan with the fewest crossings, of those with one belt or another turned upside down."""
+    best = lay_column(template, belts, sizes)
+    fewest = crossings(best)
+    for belt in belts:
+        if fewest:
+            turn_over(belt)
+            plan = lay_column(template, belts, sizes)
+            count = crossings(plan)
+            if count < fewest:
+                best, fewest = plan, count
+            else:
+                turn_over(belt)
+    return best
 
 
 def place_beside(

@@ -28,7 +28,7 @@ from .picture import Box, Curve, Point, Segment
 from .templates import Template
 
 PAD_TOP, PAD_BOTTOM, GUTTER = 16.0, 30.0, 12.0  # inside a column above and below its nodes; between columns
-CELLS, PALEST = 16, 0.3  # of a strip the most; the palest that an edge gets
+CELLS, STRIP, PALEST = 16, 6.0, 0.3  # of a strip the most, and its room; the palest that an edge gets
 STATE: dict[str, Any] = {"stroke": STRONG, "width": 1.6}  # how an edge along time looks
 FAR: dict[str, Any] = {"stroke": FAR_AWAY, "width": 1.0, "opacity": 0.4}  # one that passes over other columns
 
@@ -68,7 +68,7 @@ class Scene:
     centres: dict[int, Point] = field(default_factory=dict)  # of the nodes placed so far
     carried_at: dict[Key, dict[int, int]] = field(default_factory=dict)  # state → column → its node
     slots: dict[tuple[Key, int], Key] = field(default_factory=dict)  # node and input → the state it takes up
-    starts: dict[int, tuple[int, Key]] = field(default_factory=dict)  # first value → column and state that it enters
+    starts: dict[int, list[tuple[int, Key]]] = field(default_factory=dict)  # first value → columns and states it enters
     initial: dict[int, int] = field(default_factory=dict)  # those with the name of their state → their time step
     faces: dict[int, Face] = field(default_factory=dict)
     called: dict[Key, str] = field(default_factory=dict)  # names of the templates' nodes
@@ -88,7 +88,8 @@ class Scene:
         return None if c is None else self.timeline.steps[c]
 
     def size(self, i: int) -> Size:
-        return self.face(i).width, self.face(i).height
+        looks = self.face(i)
+        return looks.width, looks.height + (STRIP if self.values and looks.caption else 0.0)
 
     def drawn_inputs(self, i: int) -> list[int]:
         """The inputs of a node that are drawn as nodes."""
@@ -190,7 +191,7 @@ class Scene:
         hatched = magnitude is not None and not math.isfinite(magnitude)
         strip, caption = self.shown_value(i) if self.values and looks.caption else ((), looks.caption)
         return Box(
-            id=self.id_of(i), x=x, y=y, width=looks.width + more, height=looks.height, segments=segments,
+            id=self.id_of(i), x=x, y=y, width=looks.width + more, height=self.size(i)[1], segments=segments,
             radius=looks.radius, caption=caption, fill=fill, ink=ink_on(PLAIN if hatched else fill),
             stroke=SOFT if looks.kind in ("op", "leaf") else STRONG, hatched=hatched, dotted=not node.requires_grad,
             title=title, desc=desc, kind=looks.kind, strip=strip,

@@ -23,8 +23,8 @@ DOTS = ' stroke-dasharray="1.5 2.5"'
 Paint = Callable[[str], str]  # the name of a colour → what SVG writes
 
 
-def to_svg(picture: Picture) -> str:
-    """The picture as one self-contained SVG document."""
+def to_svg(picture: Picture, *, prefix: str = "") -> str:
+    """The picture as one self-contained SVG document.  prefix: of all ids, where several stand on one page."""
     paint = paint_of(picture.theme)
     width, height = px(picture.width), px(picture.height)
     size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
@@ -36,7 +36,7 @@ def to_svg(picture: Picture) -> str:
     if picture.desc:
         lines.append(f"<desc>{text(picture.desc)}</desc>")
     if any(isinstance(part, Box | Panel) and part.hatched for part in picture.walk()):
-        lines.append(hatch(paint))
+        lines.append(hatch(paint, prefix))
     lines.append(f'<rect width="{width}" height="{height}" fill="{paint(PAPER)}"/>')
     waiting: list[Part | None] = list(reversed(picture.parts))
     while waiting:  # a loop, not a recursion: groups may be as deep as they like
@@ -44,13 +44,13 @@ def to_svg(picture: Picture) -> str:
         if part is None:
             lines.append("</g>")
         elif isinstance(part, Group):
-            lines.append(f"<g id={attribute(part.id)} class={attribute(part.kind)}>")
+            lines.append(f"<g id={attribute(prefix + part.id)} class={attribute(part.kind)}>")
             if part.title:
                 lines.append(f"<title>{text(part.title)}</title>")
             waiting.append(None)
             waiting.extend(reversed(part.parts))
         else:
-            lines.append(element(part, paint))
+            lines.append(element(part, paint, prefix))
     lines.append("</svg>\n")
     return "\n".join(lines)
 
@@ -61,20 +61,21 @@ def paint_of(theme: Theme) -> Paint:
     return lru_cache(maxsize=4096)(theme.hex)
 
 
-def hatch(paint: Paint) -> str:
+def hatch(paint: Paint, prefix: str) -> str:
     """The pattern of what is not finite."""
     return (
-        '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+        f'<defs><pattern id="{prefix}hatch" width="6" height="6" '
+        'patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
         f'<rect width="6" height="6" fill="{paint(PAPER)}"/><rect width="2.4" height="6" fill="{paint(BROKEN)}"/>'
         "</pattern></defs>"
     )
 
 
-def element(part: Box | Curve | Text | Panel, paint: Paint) -> str:
+def element(part: Box | Curve | Text | Panel, paint: Paint, prefix: str = "") -> str:
     """One part that is no group."""
     match part:
         case Box():
-            return box(part, paint)
+            return box(part, paint, prefix)
         case Curve():
             return curve(part, paint)
         case Text():
@@ -82,7 +83,7 @@ def element(part: Box | Curve | Text | Panel, paint: Paint) -> str:
             ink = paint(part.ink)
             return words(part.label, part.x, part.y, part.size, ink, part.anchor, part.bold, part.kind, title)
         case Panel():
-            fill = "url(#hatch)" if part.hatched else paint(part.fill)
+            fill = f"url(#{prefix}hatch)" if part.hatched else paint(part.fill)
             dots = DOTS if part.dotted else ""
             radius = f' rx="{px(part.radius)}"' if part.radius else ""
             title = f"<title>{text(part.title)}</title>" if part.title else ""
@@ -92,15 +93,15 @@ def element(part: Box | Curve | Text | Panel, paint: Paint) -> str:
             )
 
 
-def box(part: Box, paint: Paint) -> str:
+def box(part: Box, paint: Paint, prefix: str) -> str:
     """A node: its outline, the badges in it, its words."""
     left, top = part.x - part.width / 2, part.y - part.height / 2
-    lines = [f"<g id={attribute(part.id)} class={attribute('node ' + part.kind)}>"]
+    lines = [f"<g id={attribute(prefix + part.id)} class={attribute('node ' + part.kind)}>"]
     if part.title:
         lines.append(f"<title>{text(part.title)}</title>")
     if part.desc:
         lines.append(f"<desc>{text(part.desc)}</desc>")
-    fill = "url(#hatch)" if part.hatched else paint(part.fill)
+    fill = f"url(#{prefix}hatch)" if part.hatched else paint(part.fill)
     dots = DOTS if part.dotted else ""
     lines.append(
         f'<rect x="{px(left)}" y="{px(top)}" width="{px(part.width)}" height="{px(part.height)}" '
@@ -115,7 +116,8 @@ def box(part: Box, paint: Paint) -> str:
         ink = paint(segment.ink or part.ink)
         halo = paint(PAPER) if part.hatched and not segment.fill else ""
         named = (part.caption or part.strip) and segment.fill is None
-        baseline = part.y - (4.5 if named else 0) + segment.size * 0.35
+        up = 7.5 if named and part.strip else 4.5 if named else 0.0
+        baseline = part.y - up + segment.size * 0.35
         lines.append(words(segment.label, x + segment.width / 2, baseline, segment.size, ink, halo=halo))
         if named and not part.strip:
             said = plain(part.caption) if isinstance(part.caption, str) else part.caption

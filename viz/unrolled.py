@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -15,19 +17,24 @@ from .composition import Words, compose
 from .drawing import Drawing
 from .edges import read_slots
 from .elision import Show, shown_steps
+from .errors import NoTimeStepsError, NoTimeStepsWarning, PictureTooLargeError
 from .faces import Badges
 from .frames import scope_frames
 from .graphviz_program import Size
 from .labels import Label, Run, plain, spoken
+from .level_page import level_page
 from .levels import LEVELS, apply_level
 from .lines import Key
 from .looks import read_looks
 from .magnitudes import Flow, gradient_flow, measured, size_of_value
+from .op_graph import draw_graph
 from .palette import DARK, LIGHT, scale_for, scale_of_measure
+from .picture import Picture
 from .placement import place_template
 from .scene import Scene
 from .templates import Template, exits, read_templates
 
+MOST = 100_000  # boxes: an SVG of some 80 MB
 STYLES = {"ops": "ops", "modules": "modules"}  # and the level of detail that each has where none is asked for
 
 Style = Literal["ops", "modules", "textbook", "text"]
@@ -49,6 +56,7 @@ def draw_unrolled(
     closed: Collection[str] = (),
     title: str | None = None,
     dark: bool = False,
+    max_nodes: int = 500_000,
 ) -> Drawing:
     """Draw the record of a sequence model unrolled in time.
 
@@ -67,7 +75,10 @@ def draw_unrolled(
     values: writes values into the named nodes, numbers as numbers, vectors as a strip of colours.
     tokens, predictions: one for each time step, written under and over the columns; for a record with several stretches
     of time, such as those of an encoder and a decoder, one after the other, or by name: {"encoder": …, "decoder": …}.
-    Raises NoTimeStepsError for a record outside of time, GraphvizMissingError where no program can place the nodes.
+    max_nodes: of the record; larger ones are refused with the ways to go on.
+    A record in which nothing carries a time step is drawn as a graph of ops, with a NoTimeStepsWarning.
+    Raises ValueError for arguments that are not among those allowed, PictureTooLargeError for more nodes than
+    max_nodes or than a page can hold, GraphvizMissingError where no program can place the nodes.
 
     >>> import numpy as np
     >>> from tinygrad_seq import Parameter, Tensor, steps
@@ -84,11 +95,34 @@ def draw_unrolled(
     level = STYLES[style] if level is None else one_of("level", level, LEVELS)
     if colour is not None and not callable(colour):
         one_of("colour", colour, ("grad", "value"), "a function of a node, or None")
-    timeline = read_columns(loss)
-    apply_level(timeline, level, names_of(opened), names_of(closed))
-    scene = new_scene(loss, timeline, show, colour, values)
-    said = [by_column(scene, name, words) for name, words in (("tokens", tokens), ("predictions", predictions))]
-    return Drawing(compose(scene, title, *said, DARK if dark else LIGHT))
+
+    def picture(at: str) -> Picture:
+        timeline = read_columns(loss, max_nodes)
+        apply_level(timeline, at, names_of(opened), names_of(closed))
+        scene = new_scene(loss, timeline, show, colour, values)
+        said = [by_column(scene, name, words) for name, words in (("tokens", tokens), ("predictions", predictions))]
+        return compose(scene, title, *said, DARK if dark else LIGHT)
+
+    try:
+        return UnrolledDrawing(picture, level)
+    except NoTimeStepsError as error:
+        warnings.warn(f"{error}; drawn as a graph of ops", NoTimeStepsWarning, stacklevel=2)
+        return draw_graph(loss, title=title, dark=dark)
+
+
+class UnrolledDrawing(Drawing):
+    """An unrolled picture, which can also be saved as a page that has all levels of detail."""
+
+    def __init__(self, picture: Callable[[str], Picture], level: str) -> None:
+        super().__init__(picture(level))
+        self.level = level
+        self._at = picture
+
+    def html(self) -> str:
+        """One self-contained page: the picture, and by click the levels below and above it."""
+        levels: dict[str, Callable[[], Picture]] = {name: partial(self._at, name) for name in LEVELS}
+        levels[self.level] = lambda: self.picture
+        return level_page(levels, self.level, self.picture.title)
 
 
 def one_of(name: str, given: object, allowed: Collection[str], more: str = "") -> str:
@@ -110,6 +144,12 @@ def new_scene(loss: Node, timeline: Timeline, show: Show, colour: Colour, values
     """A timeline with its columns laid out, not yet placed along the time axis."""
     sort_members(timeline)
     columns = shown_steps(timeline.steps, timeline.stretch, show)
+    drawn = sum(len(timeline.members[c]) for c in columns)
+    if drawn > MOST:
+        raise PictureTooLargeError(
+            f"{len(columns):,} steps are {drawn:,} boxes, and a page holds {MOST:,}: leave out show={show!r} to draw "
+            'the first and the last steps, name the steps, show=[1, 2, -1], or draw less of each, level="steps"'
+        )
     further = exits(timeline)
     templates, keys = read_templates(timeline, columns, further)
     scene = Scene(timeline, columns, keys, Badges(timeline), further, values=values, looks=read_looks(timeline))

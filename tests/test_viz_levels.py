@@ -1,0 +1,251 @@
+"""Levels of detail, stretches of time, and the page that has all of them."""
+
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinygrad_seq import Parameter, Tensor, manual_seed, scope, steps
+from tinygrad_seq import functional as F
+from tinygrad_seq.models import GRU, LSTM, RNN, ManyToMany, Seq2Seq
+from tinygrad_seq.viz import draw_unrolled
+from tinygrad_seq.viz.columns import HIDDEN, STEP, read_columns
+from tinygrad_seq.viz.labels import spoken
+from tinygrad_seq.viz.levels import LEVELS, apply_level
+from tinygrad_seq.viz.picture import Box, Curve, Group
+from viz_records import MODELS, lstm, rnn, seq2seq
+
+
+def boxes(drawing, column):
+    """The boxes of a column: {name: box}."""
+    group = next(part for part in drawing.picture.walk() if isinstance(part, Group) and part.id == column)
+    return {part.id.removeprefix(column + "."): part for part in group.parts if isinstance(part, Box)}
+
+
+def package_model(cell, **options):
+    manual_seed(0)
+    return ManyToMany(cell(3, 4, **options), 3).loss(np.eye(3)[[0, 1, 2, 0]][:, None], [[1], [2], [0], [1]])
+
+
+# ---- levels --------------------------------------------------------------------------
+
+
+def test_modules_are_what_has_a_name():
+    """An LSTM in modules is its equations: one box for each letter, with its formula."""
+    drawing = draw_unrolled(package_model(LSTM), level="modules")
+    found = {name: spoken(box.caption) for name, box in boxes(drawing, "t3").items()}
+
+    assert found["rnn.C"] == "f·C + i·C̃"
+    assert found["rnn.h"] == "o·tanh(C)"
+    assert found.keys() == {"rnn.x", "rnn.affine", "rnn.i", "rnn.f", "rnn.C̃", "rnn.o", "rnn.C", "rnn.h", "ŷ", "L"}
+
+
+def test_the_formula_of_an_rnn_is_the_lectures():
+    """h = tanh(x W_x + b + h W_h), with its weights as badges."""
+    box = boxes(draw_unrolled(package_model(RNN), level="modules"), "t3")["rnn.h"]
+
+    assert spoken(box.caption) == "tanh(x W_x + b + h W_h)"
+    assert [spoken(segment.label) for segment in box.segments] == ["h_3", "W_x", "b", "W_h"]
+
+
+@pytest.mark.parametrize("cell", [RNN, LSTM, GRU])
+def test_a_step_is_a_cell(cell):
+    """One box for the cell, whatever it computes; inputs, predictions and losses stay."""
+    found = boxes(draw_unrolled(package_model(cell), level="steps"), "t3")
+
+    assert found.keys() == {"rnn.x", "rnn.h", "ŷ", "L"}
+    assert spoken(found["rnn.h"].caption) == "rnn 1×4"
+
+
+def test_layers_and_directions_are_cells_of_their_own():
+    """Two layers in two directions are four boxes in each step."""
+    found = boxes(draw_unrolled(package_model(GRU, num_layers=2, bidirectional=True), level="steps"), "t2")
+
+    assert {name for name in found if name.endswith(".h")} == {
+        "rnn.l0.h", "rnn.l0_reverse.h", "rnn.l1.h", "rnn.l1_reverse.h",
+    }  # fmt: skip
+
+
+def test_scopes_open_and_close():
+    """Attention, closed in modules, shows all its ops where it is opened; a cell can be closed in ops."""
+    manual_seed(0)
+    model = Seq2Seq(GRU(4, 6), GRU(4, 6), source_tokens=9, target_tokens=7, attention="additive")
+    loss = model.loss([[5], [7], [2]], [3], [[4], [2]])
+    shut, opened = (draw_unrolled(loss, level="modules", opened=names) for names in ((), "attention"))
+    closed = draw_unrolled(loss, level="ops", closed=["decoder"])
+
+    assert sum("attention" in name for name in boxes(shut, "decoder.t2")) == 1
+    assert sum("attention" in name for name in boxes(opened, "decoder.t2")) > 4
+    assert sum(name.startswith("decoder.") for name in boxes(closed, "decoder.t2")) == 1
+    assert sum(name.startswith("encoder.") for name in boxes(closed, "encoder.t2")) > 8
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("model", MODELS)
+def test_every_level_of_every_model(model, level):
+    """Boxes do not overlap, stay in their columns, and no node of the record is lost or drawn twice."""
+    loss = MODELS[model]()
+    drawing = draw_unrolled(loss, level=level)
+    for group in (part for part in drawing.picture.walk() if isinstance(part, Group) and part.kind == "column"):
+        x, y, width, height = group.frame
+        inside = [part for part in group.parts if isinstance(part, Box)]
+        for n, box in enumerate(inside):
+            assert x <= box.x - box.width / 2
+            assert box.x + box.width / 2 <= x + width
+            assert y <= box.y - box.height / 2
+            assert box.y + box.height / 2 <= y + height
+            for other in inside[:n]:
+                apart = abs(box.x - other.x) >= (box.width + other.width) / 2 - 1e-6
+                assert apart or abs(box.y - other.y) >= (box.height + other.height) / 2 - 1e-6
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_contraction_keeps_the_way_of_every_edge(data):
+    """In a random cell: whoever took from a node takes, at any level, from what stands for it; and no circle arises."""
+    W, h = Parameter(np.eye(2), name="W"), Tensor(np.ones((1, 2)), name="h", requires_grad=True)
+    names, places = st.sampled_from("abc") | st.none(), st.sampled_from(["", "gate", "gate/inner"])
+    op = st.tuples(st.integers(0, 9), st.integers(0, 9), names, places)
+    plan = data.draw(st.lists(op, min_size=2, max_size=8))
+    for _, x in steps(np.ones((3, 1, 2))):
+        made = [h @ W, Tensor(x, name="x")]
+        for one, other, name, where in plan:
+            with scope(where) if where else scope("cell"):
+                node = made[one % len(made)] * made[other % len(made)]
+            made.append(node.named(name) if name else node)
+        h = F.tanh(made[-1] + h).named("h")
+    loss = h.sum()
+    for level in LEVELS:
+        timeline = read_columns(loss)
+        apply_level(timeline, level)
+        shown = {i for i, role in enumerate(timeline.role) if role == STEP}
+        for i in shown:
+            for x in timeline.inputs[i]:
+                assert timeline.role[x] != HIDDEN or timeline.column[x] is None
+                if timeline.column[x] == timeline.column[i] and x in shown:
+                    assert x < i or level != "ops"
+        assert acyclic(timeline, shown)
+        for i, xs in enumerate(timeline.taken):
+            home = timeline.home.get(i, i)
+            for x in xs:
+                source = timeline.home.get(timeline.same[x], timeline.same[x])
+                if home in shown and source in shown and source != home:
+                    assert source in timeline.inputs[home]
+
+
+def acyclic(timeline, shown):
+    """Whether what is drawn of each step has an order."""
+    column = timeline.column
+    waiting = {i: {x for x in timeline.inputs[i] if x in shown and column[x] == column[i]} for i in shown}
+    while waiting:
+        free = [i for i, xs in waiting.items() if not xs & waiting.keys()]
+        if not free:
+            return False
+        for i in free:
+            del waiting[i]
+    return True
+
+
+# ---- stretches -----------------------------------------------------------------------
+
+
+def test_an_encoder_comes_before_its_decoder():
+    """Two stretches, each with its own first step, named after their scopes; the state passes at one height."""
+    drawing = draw_unrolled(seq2seq(3))
+    groups = [part for part in drawing.picture.walk() if isinstance(part, Group) and part.kind == "column"]
+    frames = {part.id: part.frame for part in groups}
+
+    assert list(frames) == ["encoder.t1", "encoder.t2", "encoder.t3", "decoder.t1", "decoder.t2", "decoder.t3"]
+    lefts = [x for x, *_ in frames.values()]
+    assert lefts == sorted(lefts)
+
+
+@pytest.mark.parametrize(("S", "T"), [(1, 1), (1, 3), (3, 1), (2, 2), (2, 5)])
+def test_stretches_of_every_length(S, T):
+    """Short ones too; a source of one token and a target of one cannot be told from one step, and may share it."""
+    manual_seed(0)
+    model = Seq2Seq(LSTM(4, 6), LSTM(4, 6), source_tokens=9, target_tokens=7)
+    source = [[5]] * (S - 1) + [[2]]
+    timeline = read_columns(model.loss(source, [S], [[4]] * (T - 1) + [[2]]))
+
+    if (S, T) != (1, 1):
+        assert timeline.stretch == [0] * S + [1] * T
+        assert timeline.steps == [*range(1, S + 1), *range(1, T + 1)]
+
+
+def test_layers_and_directions_share_their_columns():
+    """What hands something on at the same step belongs side by side, also where it runs backwards."""
+    timeline = read_columns(package_model(GRU, num_layers=2, bidirectional=True))
+
+    assert timeline.steps == [1, 2, 3, 4]
+
+
+def test_tokens_by_stretch():
+    """Tokens of two stretches, one after the other or by name; too few say how many of each."""
+    one = draw_unrolled(seq2seq(2), tokens=["가", "나", "a", "b"]).svg
+    other = draw_unrolled(seq2seq(2), tokens={"encoder": "가나", "decoder": "ab"}).svg
+
+    assert one == other
+    with pytest.raises(ValueError, match="2 of encoder, 2 of decoder"):
+        draw_unrolled(seq2seq(2), tokens="abc")
+    with pytest.raises(ValueError, match="encoder, decoder"):
+        draw_unrolled(seq2seq(2), tokens={"coder": "ab"})
+    with pytest.raises(ValueError, match="2 steps of 'decoder'"):
+        draw_unrolled(seq2seq(2), tokens={"decoder": "abc"})
+
+
+# ---- attention -----------------------------------------------------------------------
+
+
+def test_attention_is_as_wide_as_its_weight():
+    """A line from each state of the encoder to each step of the decoder; a larger weight is wider and stronger."""
+    drawing = draw_unrolled(seq2seq(3), level="modules")
+    lines = [part for part in drawing.picture.walk() if isinstance(part, Curve) and part.kind == "attention"]
+
+    assert {line.ends for line in lines} == {(f"encoder.t{i}.encoder.h", f"decoder.t{t}.decoder.C")
+                                             for i in (1, 2, 3) for t in (1, 2, 3)}  # fmt: skip
+    by_weight = sorted(lines, key=lambda line: float(line.title.rpartition(" ")[2]))
+    assert [line.width for line in by_weight] == sorted(line.width for line in lines)
+    assert [line.opacity for line in by_weight] == sorted(line.opacity for line in lines)
+
+
+# ---- the page ------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """Ids, classes and what is loaded from elsewhere."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.ids, self.outside, self.levels = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        if "id" in given:
+            self.ids.append(given["id"])
+        self.outside += [value for name, value in attrs if name in ("src", "href") and value]
+        if tag == "section":
+            self.levels.append(given["data-level"])
+
+
+def test_the_page_has_all_levels_and_loads_nothing():
+    """One file: three pictures with ids of their own, no address, no token that acts."""
+    token = '</script><script>alert("x")</script>'
+    page = Page(draw_unrolled(rnn(2), tokens=[token, "&"], title=token).html())
+
+    assert page.levels == list(LEVELS)
+    assert len(page.ids) == len(set(page.ids))
+    assert page.outside == []
+    assert {"steps-t1", "modules-t1", "ops-t1"} <= set(page.ids)
+
+
+def test_a_step_has_the_same_place_in_all_levels():
+    """The columns of the levels are called alike, so that a click finds its step again."""
+    ids = Page(draw_unrolled(lstm(3)).html()).ids
+
+    for level in LEVELS:
+        columns = [f"{level}-t{t}" for t in (1, 2, 3)]
+        assert [name for name in ids if name in columns] == columns
