@@ -20,9 +20,8 @@ ASIDE = 26.0  # between the steps and what stands beside them
 class Aside:
     """The nodes of one side, laid out from left to right."""
 
-    def __init__(self, scene: Scene, number: int) -> None:
-        self.number = number
-        self.nodes = [i for i in range(len(scene.timeline.nodes)) if side_of(scene, i) == number]
+    def __init__(self, scene: Scene, number: int, nodes: list[int]) -> None:
+        self.number, self.nodes = number, nodes
         inside = set(self.nodes)
         self.edges = [(x, i) for i in self.nodes for x in dict.fromkeys(scene.inputs_beside(i)) if x in inside]
         sizes = {i: scene.size(i) for i in self.nodes}
@@ -33,6 +32,15 @@ class Aside:
     def room(self) -> float:
         """The width that it needs between two stretches."""
         return self.width + 2 * ASIDE if self.nodes else 40.0
+
+
+def sides_of(scene: Scene) -> list[Aside]:
+    """All sides, from the left."""
+    nodes: list[list[int]] = [[] for _ in range(len(scene.timeline.stretches) + 1)]
+    for i, role in enumerate(scene.timeline.role):
+        if role in (BEFORE, BETWEEN, MEMORY, AFTER) and (side := side_of(scene, i)) is not None:
+            nodes[side].append(i)
+    return [Aside(scene, number, of_side) for number, of_side in enumerate(nodes)]
 
 
 def side_of(scene: Scene, i: int) -> int | None:

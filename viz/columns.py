@@ -50,6 +50,7 @@ class Timeline:
     parts: dict[int, list[int]] = field(default_factory=dict)  # drawn as one: the node that stands for all → all
     formulas: dict[int, Label] = field(default_factory=dict)  # what these compute
     units: dict[int, str] = field(default_factory=dict)  # those that stand for a cell or a scope → which
+    cuts: set[int] = field(default_factory=set)  # states that go on to the next step, and get no gradient back
     sums: set[int] = field(default_factory=set)  # additions that stand for a whole sum
     stands: dict[int, int] = field(default_factory=dict)  # nodes between stretches: after which one each stands
 
@@ -101,6 +102,7 @@ def read_columns(loss: Node, max_nodes: int | None = None) -> Timeline:
     timeline = Timeline(nodes, inputs, steps, stretch, column, [STEP] * len(nodes), lines, stems, memories)
     timeline.taken = taken
     assign_roles(timeline)
+    pass_boundaries(timeline)
     merge_badges(timeline)
     fold_sums(timeline)
     return timeline
@@ -198,6 +200,29 @@ def place_between(timeline: Timeline, users: list[list[tuple[int, int]]]) -> Non
                 timeline.stands[i] = latest[i]
             elif r == BETWEEN:
                 role[i] = HIDDEN
+
+
+def pass_boundaries(timeline: Timeline) -> None:
+    """Take out what a state only passes on its way to the next step; where it is a cut, remember so.
+
+    Truncated backpropagation marks its boundaries by identities called "carry" and "cut".
+    """
+    users: dict[int, list[int]] = defaultdict(list)
+    for i, xs in enumerate(timeline.inputs):
+        for x in xs:
+            users[x].append(i)
+    for i, node in enumerate(timeline.nodes):
+        if node.op is None or node.op.name not in ("carry", "cut") or timeline.role[i] != STEP:
+            continue
+        (x,), c = timeline.inputs[i], timeline.column[i]
+        onward = {timeline.column[user] for user in users[i]}
+        if timeline.column[x] == c and onward and None not in onward and c not in onward:
+            timeline.role[i], timeline.home[i] = HIDDEN, x
+            if node.op.name == "cut":
+                timeline.cuts.add(x)
+            for user in users[i]:
+                timeline.inputs[user] = [x if y == i else y for y in timeline.inputs[user]]
+            users[x] += users[i]
 
 
 def weightlike(

@@ -8,8 +8,8 @@ import numpy as np
 
 from .attention_edges import arcs_height, attention_edges
 from .belts import Plan
-from .beside import ASIDE, Aside, side_parts
-from .edges import crossings, far_edges, gutters, passing_lanes, step_edges
+from .beside import ASIDE, Aside, side_parts, sides_of
+from .edges import crossings, far_edges, gutters, passing_lanes, scissors, step_edges
 from .elision import gaps
 from .frames import frame_parts
 from .labels import label_width, plain, shorten, token_text
@@ -30,7 +30,7 @@ def compose(
 ) -> Picture:
     """The whole picture, from the top: title, predictions, ways to what gathers the losses, columns, tokens, legend."""
     several = len(scene.timeline.stretches) > 1
-    sides = [Aside(scene, n) for n in range(len(scene.timeline.stretches) + 1)]
+    sides = sides_of(scene)
     head: list[Part] = []
     y = MARGIN
     if title:
@@ -77,7 +77,7 @@ def compose(
     weights = [entry(scene, i) for i in scene.badges.shown]
     colours = scene.measured, scene.scale, scene.magnitudes or []
     key, reach, y = legend(MARGIN, y + 14, *colours, weights, right - MARGIN)
-    ways = [*gutters(scene), *crossings(scene), *far_edges(scene), *attention_edges(scene, top)]
+    ways = [*gutters(scene), *crossings(scene), *far_edges(scene), *attention_edges(scene, top), *scissors(scene)]
     wide = max(right, reach, MARGIN + label_width(plain(title or ""), 17) * 1.1) + MARGIN
     steps = scene.timeline.steps
     return Picture(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 from .columns import BEFORE, BETWEEN, STEP
 from .courses import moved, swing
+from .labels import plain
 from .lines import Key
-from .picture import Curve, Point
+from .palette import INK, STRONG
+from .picture import Curve, Point, Text
 from .scene import FAR, STATE, Item, Scene
 
 
@@ -29,7 +32,8 @@ def step_edges(scene: Scene, c: int) -> list[Curve]:
     for i in timeline.members[c]:
         if keys[i] in plan.exits and goes_on(scene, i):
             points = moved(plan.exits[keys[i]], dx, dy)
-            curves.append(scene.curve(points, i, None, arrow=False, kind="lane", **STATE))
+            curve = scene.curve(points, i, None, arrow=False, kind="lane", **STATE)
+            curves.append(cut(curve) if scene.is_cut(i) else curve)
     return curves
 
 
@@ -96,8 +100,28 @@ def gutters(scene: Scene) -> list[Curve]:
                 points = swing((one.x + one.width, a), (other.x, b))
                 node = scene.carried_at[key].get(other.first if key in backward else one.last)
                 looks = {**STATE, **({} if node is None else scene.flowing(node, None))}
-                curves.append(scene.curve(points, None, None, arrow=False, kind="lane", **looks))
+                curve = scene.curve(points, None, None, arrow=False, kind="lane", **looks)
+                severed = node is not None and scene.is_cut(node)
+                curves.append(cut(curve) if severed else curve)
     return curves
+
+
+def cut(curve: Curve) -> Curve:
+    """The same edge where no gradient comes back along it."""
+    return replace(curve, dashed=True, stroke=STRONG, width=1.4, title="cut: no gradient comes back")
+
+
+def scissors(scene: Scene) -> list[Text]:
+    """The marks of cut edges, between their columns."""
+    marks = []
+    for one, other in pairwise(scene.items):
+        for key in lanes_of(scene, one):
+            a, b = lane_at(scene, one, other, key), lane_at(scene, other, one, key)
+            node = scene.carried_at.get(key, {}).get(one.last)
+            if a is not None and b is not None and node is not None and scene.is_cut(node):
+                middle = (one.x + one.width + other.x) / 2
+                marks.append(Text(middle, (a + b) / 2 - 5, plain("✂"), 15, INK, kind="cut"))
+    return marks
 
 
 def lanes_of(scene: Scene, item: Item) -> list[Key]:

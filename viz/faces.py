@@ -98,7 +98,7 @@ def made_of(node: Node, labels: list[Label]) -> Label:
     return plain(f"{op}({shorten(inner, 80, 12)})")
 
 
-def face(timeline: Timeline, i: int, badges: Badges, t: int | None) -> Face:
+def face(timeline: Timeline, i: int, badges: Badges, t: int | str | None) -> Face:
     """The looks of node i where it is drawn as a node of its own, t its subscript."""
     node = timeline.nodes[i]
     op = "sum" if is_sum(timeline, i) else node.op.name if node.op else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from .belts import Plan
@@ -25,10 +26,11 @@ class Frame:
     bottom: float
 
 
-def scope_frames(plan: Plan, scopes: dict[Key, str]) -> list[Frame]:
+def scope_frames(plan: Plan, scopes: dict[Key, str], closed: Collection[str] = ()) -> list[Frame]:
     """The scopes that have a rectangle to themselves in a plan, the outermost first.
 
-    scopes: the scope of each node.  A scope of one node, or around all others, needs no frame.
+    scopes: the scope of each node.  A scope of one node, or around all others, needs no frame; nor has one that is
+    `closed`, drawn as a box.
     """
     inside: dict[str, list[Key]] = {}
     for key, scope in scopes.items():
@@ -37,7 +39,7 @@ def scope_frames(plan: Plan, scopes: dict[Key, str]) -> list[Frame]:
     frames: list[Frame] = []
     for path in sorted(inside, key=lambda p: (p.count("/"), p)):
         keys = inside[path]
-        if len(keys) < 2 or any(keys == inside.get(outer) for outer in prefixes(path)[:-1]):
+        if len(keys) < 2 or path in closed or any(keys == inside.get(outer) for outer in prefixes(path)[:-1]):
             continue
         depth = max(p.count("/") for p in inside if p == path or p.startswith(path + "/")) - path.count("/")
         pad = PAD + 4.0 * depth

@@ -106,7 +106,7 @@ def plain(text: str, *, italic: bool = False) -> Label:
     return (Run(visible(text), italic=italic),)
 
 
-def symbol(name: str, t: int | None = None) -> Label:
+def symbol(name: str, t: int | str | None = None) -> Label:
     """A name as mathematics sets it: `W_x` with a real subscript, `h` at step 3 as h₃.
 
     >>> [(run.text, run.sub) for run in symbol("h", 3)]

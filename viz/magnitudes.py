@@ -104,7 +104,8 @@ def size_of_value(node: Node) -> float:
 
 def magnitude(values: object) -> float:
     """The Euclidean norm, without overflow on the way to it."""
-    flat = np.ravel(np.asarray(getattr(values, "data", values) if not isinstance(values, np.ndarray) else values))
+    array = values if isinstance(values, np.ndarray) else np.asarray(getattr(values, "data", values))
+    flat = array.ravel()
     if flat.dtype == np.float64 or flat.dtype == np.float32:
         square = float(np.dot(flat, flat))
         if 1e-30 < square < 1e30 and flat.size:

@@ -120,6 +120,11 @@ class Scene:
         """The number of each node, where they are coloured."""
         return self.flow.nodes if self.flow else None
 
+    def is_cut(self, i: int) -> bool:
+        """Whether no gradient comes back to node i from the next step."""
+        timeline = self.timeline
+        return bool(timeline.cuts) and any(x in timeline.cuts for x in timeline.parts.get(i, [i]))
+
     def spot(self, i: int) -> Point:
         """Where a node of a column stands."""
         c = self.timeline.column[i]
@@ -154,7 +159,7 @@ class Scene:
         timeline, taken = self.timeline, Counter[str]()
         called = []
         for n, columns in enumerate(timeline.stretches):
-            nodes = [i for c in columns for i in timeline.members[c]]
+            nodes = [i for c in columns[:3] for i in timeline.members[c]]
             carrying = [i for i in nodes if any(timeline.column[x] in columns for x in timeline.inputs[i] if
                         timeline.column[x] != timeline.column[i])]
             scopes = Counter(timeline.nodes[i].scope.split("/")[0] for i in carrying or nodes)

@@ -41,7 +41,7 @@ def find_stretches(keys: list[Key], inputs: list[list[int]], times: list[int | N
     for n, t in zip(whole, times, strict=True):
         if n is not None and t is not None:
             at[n].add(t)
-    if len(at) > MOST:
+    if len(at) == 1 or len(at) > MOST:
         return [None if n is None else 0 for n in whole]
     reached: list[frozenset[int]] = []  # which groups a node was made from, through whatever lies between
     for i, xs in enumerate(inputs):

@@ -121,7 +121,7 @@ def box(part: Box, paint: Paint, prefix: str) -> str:
         lines.append(words(segment.label, x + segment.width / 2, baseline, segment.size, ink, halo=halo))
         if named and not part.strip:
             said = plain(part.caption) if isinstance(part.caption, str) else part.caption
-            lines.append(words(said, x + segment.width / 2, part.y + 13, 9, ink, kind="caption"))
+            lines.append(words(said, x + segment.width / 2, part.y + 13, 9, ink, kind="caption", halo=halo))
         if named and part.strip:
             lines.append(cells(part, x, segment.width, paint))
         x += segment.width
@@ -175,10 +175,12 @@ def curve(part: Curve, paint: Paint) -> str:
     head = ""
     if part.arrow:
         tip, (dx, dy) = points[-1], direction(points)
-        base = (tip[0] - dx * 5.5, tip[1] - dy * 5.5)
-        corners = ((base[0] - dy * 2.6, base[1] + dx * 2.6), (base[0] + dy * 2.6, base[1] - dx * 2.6))
+        size = max(1.0, 0.55 * part.width)  # a wide line has a large head
+        base = (tip[0] - dx * 5.5 * size, tip[1] - dy * 5.5 * size)
+        half = 2.6 * size
+        corners = ((base[0] - dy * half, base[1] + dx * half), (base[0] + dy * half, base[1] - dx * half))
         head = "M" + "L".join(pair(p) for p in (tip, *corners)) + "Z"
-        points[-1] = (tip[0] - dx * 4, tip[1] - dy * 4)
+        points[-1] = (tip[0] - dx * 4 * size, tip[1] - dy * 4 * size)
     d = f"M{pair(points[0])}C" + " ".join(pair(p) for p in points[1:])
     faint = f' opacity="{px(part.opacity)}"' if part.opacity < 1 else ""
     dashes = ' stroke-dasharray="3 3"' if part.dashed else ""

@@ -165,7 +165,7 @@ def new_scene(loss: Node, timeline: Timeline, show: Show, colour: Colour, values
         scene.name_keys(template)
         plan = place_template(template, largest(scene, template))
         scopes = {keys[i]: timeline.nodes[i].scope for c in template.columns for i in timeline.members[c]}
-        frames = scope_frames(plan, scopes)
+        frames = scope_frames(plan, scopes, set(timeline.units.values()))
         for c in template.columns:
             scene.plans[c], scene.frames[c] = plan, frames
     read_slots(scene)
