@@ -182,6 +182,17 @@ def test_layers_and_directions_share_their_columns():
     assert timeline.steps == [1, 2, 3, 4]
 
 
+def test_a_state_made_in_the_first_step_belongs_to_it():
+    """What only one step computes, from nothing in time, is no loop of its own."""
+    z, V, W = (Parameter(np.eye(3)[:1] if name == "z" else np.eye(3), name=name) for name in "zVW")
+    h = None
+    for t, x in steps(np.ones((4, 1, 3))):
+        before = F.tanh(z @ V) if t == 1 else h
+        h = F.tanh(before @ W + x).named("h")
+
+    assert read_columns(h.sum()).steps == [1, 2, 3, 4]
+
+
 def test_tokens_by_stretch():
     """Tokens of two stretches, one after the other or by name; too few say how many of each."""
     one = draw_unrolled(seq2seq(2), tokens=["가", "나", "a", "b"]).svg

@@ -11,12 +11,14 @@ wrong byte is found.
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import json
 import math
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -238,20 +240,27 @@ def arrays_of(blob: bytes, path: Any) -> dict[str, np.ndarray]:
 def write_whole(path: str | os.PathLike[str], content: bytes | bytearray) -> None:
     """Write a file whole or not at all; the file that stood there is kept until the new one is safe on disk.
 
+    Links and rights are as with `open(path, "wb")`: a link is followed, a file keeps its mode, a new one has the usual.
     Raises OSError where it cannot be written.
     """
     target = Path(os.path.realpath(path))  # where a link leads, not over the link
     if not target.parent.is_dir():
-        raise FileNotFoundError(f"{path} cannot be written: there is no folder {target.parent}")
-    for left in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):  # of writers who were killed
+        raise FileNotFoundError(errno.ENOENT, f"there is no folder {target.parent}", str(path))
+    there = target.is_file()
+    if there and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    hidden = f".{target.name[:50]}"  # with what follows no longer than a name may be
+    for left in target.parent.glob(f"{glob.escape(hidden)}.*.tmp"):  # of writers who were killed
         try:
             if time.time() - left.stat().st_mtime > STALE:
                 left.unlink()
         except OSError:
             pass  # somebody else was quicker, or may and we may not
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    temporary = target.with_name(f"{hidden}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:
+            if there:
+                shutil.copymode(target, temporary)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -134,7 +134,10 @@ def step_column(scene: Scene, item: Item, frame: tuple[float, float, float, floa
     x, y, width, height = frame
     number = Text(x + width / 2, y + height - 10, plain(f"t = {t}"), 11, QUIET, kind="step")
     frames = frame_parts(scene.frames.get(c, []), scene.left[c], scene.top[c])
-    return Group(scene.column_id(c), (*frames, *step_edges(scene, c), *boxes, number), f"step {t}", frame=frame)
+    parts: list[Part] = [*frames, *step_edges(scene, c), *boxes]
+    if scene.dress is not None:
+        parts = scene.dress(scene, c, parts)
+    return Group(scene.column_id(c), (*parts, number), f"step {t}", frame=frame)
 
 
 def brackets(scene: Scene, y: float) -> list[Part]:

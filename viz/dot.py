@@ -9,6 +9,8 @@ from .labels import Label, label_width, visible
 from .palette import COLUMN_EDGE, PAPER
 from .picture import Box, Curve, Group, Panel, Part, Picture, Segment, Text
 
+FONTS = "Helvetica,Arial,Liberation Sans,sans-serif"
+LOWERED = 0.85  # size of a subscript, which Graphviz makes smaller once more
 Paint = Callable[[str], str]  # the name of a colour → what DOT writes
 
 
@@ -18,12 +20,14 @@ def to_dot(picture: Picture) -> str:
     lines = [
         "digraph {",
         f'\tgraph [tooltip={quote(picture.title)} bgcolor="{paint(PAPER)}"',
-        "\t\tfontname=Helvetica outputorder=nodesfirst splines=true]",
-        '\tnode [fixedsize=true fontname="Helvetica" margin=0 penwidth=0.8]',
+        f'\t\tfontname="{FONTS}" outputorder=nodesfirst splines=true]',
+        f'\tnode [fixedsize=true fontname="{FONTS}" margin=0 penwidth=0.8]',
         "\tedge [arrowsize=0.5 penwidth=0.9]",
     ]
     ends: Counter[str] = Counter()
     names = {part.id for part in picture.walk() if isinstance(part, Box)}
+    framed = {part.frame for part in picture.walk() if isinstance(part, Group) and part.frame}
+    grounds = {frame_of(part): part for part in picture.walk() if isinstance(part, Panel) and part.kind == "frame"}
     waiting: list[Part | None] = list(reversed(picture.parts))
     while waiting:
         part = waiting.pop()
@@ -33,21 +37,33 @@ def to_dot(picture: Picture) -> str:
             case Group():
                 lines.append(f"\tsubgraph {quote('cluster_' + part.id)} {{")
                 if part.frame is not None:
-                    x, y, width, tall = part.frame
-                    bb = f"{place(x, y + tall, height)},{place(x + width, y, height)}"
-                    lines.append(f'\t\tgraph [bb="{bb}" label="" style=rounded color="{paint(COLUMN_EDGE)}"]')
+                    lines.append(cluster(part.frame, grounds.get(part.frame), height, paint))
                 waiting.append(None)
                 waiting.extend(reversed(part.parts))
             case Box():
                 lines.append(node(part, height, paint))
             case Text():
                 lines.append(note(part, height, f"text {len(lines)}", paint))
-            case Panel() if part.kind != "frame":
+            case Panel() if frame_of(part) not in framed or part.kind != "frame":
                 lines.append(panel(part, height, f"panel {len(lines)}", paint))
             case Curve():
                 lines.append(edge(part, height, names, ends, paint))
     lines.append("}\n")
     return "\n".join(line for line in lines if line)
+
+
+def frame_of(part: Panel) -> tuple[float, float, float, float]:
+    """Where a panel is."""
+    return part.x, part.y, part.width, part.height
+
+
+def cluster(frame: tuple[float, float, float, float], ground: Panel | None, height: float, paint: Paint) -> str:
+    """The box of a cluster, on the ground that the picture gives it."""
+    x, y, width, tall = frame
+    bb = f"{place(x, y + tall, height)},{place(x + width, y, height)}"
+    fill, stroke = (ground.fill, ground.stroke) if ground else (PAPER, COLUMN_EDGE)
+    looks = f'style="filled,rounded" fillcolor="{paint(fill)}" color="{paint(stroke)}"'
+    return f'\t\tgraph [bb="{bb}" label="" {looks}]'
 
 
 def node(part: Box, height: float, paint: Paint) -> str:
@@ -56,7 +72,7 @@ def node(part: Box, height: float, paint: Paint) -> str:
     style = "filled" if shape == "circle" else "filled,rounded"
     style += ",dashed" if part.hatched else ",dotted" if part.dotted else ""
     words = "&#160;".join(inked(segment, paint) for segment in part.segments)
-    caption = escaped(part.caption) if isinstance(part.caption, str) else markup(part.caption)
+    caption = escaped(part.caption) if isinstance(part.caption, str) else markup(part.caption, 7)
     caption = f'<BR/><FONT POINT-SIZE="7">{caption}</FONT>' if part.caption else ""
     return (
         f"\t\t{quote(part.id)} [shape={shape} style={quote(style)} label=<{words}{caption}> "
@@ -70,8 +86,10 @@ def note(part: Text, height: float, name: str, paint: Paint) -> str:
     """A line of text as a node without a shape."""
     width = label_width(part.label, part.size)
     middle = part.x + {"start": 0.5, "middle": 0.0, "end": -0.5}[part.anchor] * width
+    words = markup(part.label, part.size)
+    words = f"<B>{words}</B>" if part.bold else words
     return (
-        f"\t\t{quote(name)} [shape=plaintext label=<{markup(part.label)}> fontsize={points(part.size)} "
+        f"\t\t{quote(name)} [shape=plaintext label=<{words}> fontsize={points(part.size)} "
         f'fontcolor="{paint(part.ink)}" pos="{place(middle, part.y - part.size * 0.35, height)}" '
         f"width={inches(width * 1.3 + 12)} height={inches(part.size * 2)}]"
     )
@@ -80,10 +98,11 @@ def note(part: Text, height: float, name: str, paint: Paint) -> str:
 def panel(part: Panel, height: float, name: str, paint: Paint) -> str:
     """A rectangle as a node without a label."""
     middle = place(part.x + part.width / 2, part.y + part.height / 2, height)
+    style = "filled" + (",rounded" if part.radius else "") + (",dotted" if part.dotted else "")
     fill, stroke = ("transparent" if colour == "none" else paint(colour) for colour in (part.fill, part.stroke))
     return (
-        f'\t\t{quote(name)} [shape=box style=filled label="" fillcolor="{fill}" color="{stroke}" pos="{middle}" '
-        f"width={inches(part.width)} height={inches(part.height)}]"
+        f'\t\t{quote(name)} [shape=box style="{style}" label="" fillcolor="{fill}" color="{stroke}" '
+        f'pos="{middle}" width={inches(part.width)} height={inches(part.height)}]'
     )
 
 
@@ -113,20 +132,20 @@ def edge(part: Curve, height: float, names: set[str], ends: Counter[str], paint:
 
 
 def inked(segment: Segment, paint: Paint) -> str:
-    """A segment in its own colour."""
-    words = markup(segment.label)
-    return f'<FONT COLOR="{paint(segment.ink)}">{words}</FONT>' if segment.ink else words
+    """A segment in its own size and colour."""
+    colour = f' COLOR="{paint(segment.ink)}"' if segment.ink else ""
+    return f'<FONT POINT-SIZE="{points(segment.size)}"{colour}>{markup(segment.label, segment.size)}</FONT>'
 
 
-def markup(label: Label) -> str:
-    """A label in Graphviz's HTML."""
+def markup(label: Label, size: float) -> str:
+    """A label in Graphviz's HTML, its subscripts smaller than the rest."""
     said = []
     for run in label:
         words = escaped(run.text)
         if run.sub:
-            words = f"<SUB>{words}</SUB>"
+            words = f'<FONT POINT-SIZE="{points(size * LOWERED)}"><SUB>{words}</SUB></FONT>'
         said.append(f"<I>{words}</I>" if run.italic else words)
-    return "".join(said)
+    return "".join(said) or escaped("")
 
 
 MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "]": "&#93;"})  # ]> ends a label early

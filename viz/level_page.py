@@ -10,7 +10,7 @@ from .labels import visible
 from .picture import Picture
 from .svg import to_svg
 
-NAMES = {"steps": "Steps", "modules": "Modules", "ops": "Ops"}
+NAMES = {"steps": "Steps", "modules": "Modules", "ops": "Ops", "picture": "Picture"}
 
 
 def level_page(pictures: Mapping[str, Callable[[], Picture]], level: str, title: str) -> str:
@@ -29,6 +29,9 @@ def level_page(pictures: Mapping[str, Callable[[], Picture]], level: str, title:
         f'aria-label="{NAMES[name]}">{to_svg(picture, prefix=name + "-")}</section>\n'
         for name, picture in made.items()
     )
+    several = len(made) > 1
+    choice = f'<div class="levels" role="group" aria-label="Level of detail">{buttons}</div>\n' if several else ""
+    keys = "Click a box to look inside, Escape to come back; 1, 2, 3 are the levels, " if several else ""
     folder = files(__package__)
     return f"""<!DOCTYPE html>
 <html lang="en" class="{theme.name}">
@@ -42,11 +45,11 @@ def level_page(pictures: Mapping[str, Callable[[], Picture]], level: str, title:
 <body>
 <header>
 <h1>{escape(visible(title))}</h1>
-<div class="levels" role="group" aria-label="Level of detail">{buttons}</div>
-<div class="zoom" role="group" aria-label="Size"><button type="button" data-zoom="0.8" aria-label="Smaller">−</button>
+{choice}<div class="zoom" role="group" aria-label="Size">
+<button type="button" data-zoom="0.8" aria-label="Smaller">−</button>
 <button type="button" data-zoom="1.25" aria-label="Larger">+</button>
 <button type="button" data-zoom="0">Fit</button></div>
-<p>Click a box to look inside, Escape to come back; 1, 2, 3 are the levels, + and − the size.</p>
+<p>{keys}+ and − change the size.</p>
 </header>
 <main>
 {sheets}</main>

@@ -1,38 +1,55 @@
-"""micrograd's picture of a small record: a box for each value with its gradient, a circle for each op."""
+"""micrograd's picture of a record: a box for each value with its gradient, a circle for each op, a frame a scope."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from typing import Any
-
-import numpy as np
+from collections.abc import Sequence
 
 from tinygrad_seq.graph import Graph, Node
 
 from .courses import moved
 from .drawing import Drawing
 from .errors import PictureTooLargeError
-from .faces import SIGNS, sign_of
-from .graphviz_program import Size
-from .labels import label_width, number, plain, shorten, spoken, symbol
-from .magnitudes import magnitude
-from .palette import INK, QUIET, SAND, SHADE, SOFT, STRONG
-from .picture import Box, Curve, Part, Picture, Segment, Text
-from .placement import place_beside
-from .scene import numbered
+from .labels import label_width, plain, visible
+from .legend import legend
+from .magnitudes import Measure
+from .op_graph_boxes import box, called, face_of
+from .op_graph_clusters import Clusters
+from .op_graph_frames import corner, grounds, grouped
+from .op_graph_layout import lay_out
+from .op_graph_measures import Gradients, meaning, measured
+from .op_graph_wiring import COPY, FAR, OP, VALUE, Item, wire
+from .palette import DARK, INK, LIGHT, scale_for, scale_of_measure
+from .picture import Curve, Part, Picture, Text
+from .scene import numbered, path_name
 
-MARGIN, MOST = 24.0, 1500  # space around; nodes that a person could still look at, and dot place
-ROW, CIRCLE = 30.0, 28.0
-OFTEN = 6  # a leaf with more uses is drawn at each of them
+MARGIN, MOST = 24.0, 1500  # space around; nodes that a person could still look at
+DIRECTIONS = {"LR": "left to right", "TB": "top to bottom"}
 
 
-def draw_graph(node: Node, *, title: str | None = None) -> Drawing:
-    """Draw everything that `node` was made from, from left to right, as micrograd's `draw_dot` does.
+def draw_graph(
+    node: Node | Sequence[Node],
+    *,
+    title: str | None = None,
+    dark: bool = False,
+    direction: str = "LR",
+    colour: str | Measure | None = None,
+    values: bool = True,
+    max_nodes: int = MOST,
+) -> Drawing:
+    """Draw everything that `node`, or each of several nodes, was made from, as micrograd's `draw_dot` does.
 
-    Each value is a box: its name, its data, and its gradient as `backward` left it; for arrays the shape and the
-    Euclidean norms.  Each op is a circle in front of what it made.  A leaf with more than six uses is drawn at each.
-    Raises PictureTooLargeError above 1,500 nodes: draw_unrolled is for those.
+    Each value is a box: its name, its data, and its gradient as `backward` left it; of more than four numbers the
+    shape and the Euclidean norms.  Each op is a circle in front of what it made.  Scopes and time steps are frames
+    around what was computed in them, and so are the forward and the backward passes where a gradient was recorded
+    itself (`create_graph=True`).  What has no gradient has a dotted outline, what is not finite is hatched.  A weight
+    that several steps share, and a leaf with more than six uses, is drawn at each of them; what comes from far off is
+    named where it is used.
+
+    direction: "LR" from left to right, "TB" from top to bottom.  colour: "grad" colours each value by the norm of its
+    gradient (where `backward` left none, by that of ∂node/∂value), "value" by the norm of its data, a function of a
+    node by the number that it returns; None by nothing.  values: False draws each node as one box without numbers.
+    Raises PictureTooLargeError above `max_nodes`, GraphvizMissingError where no program can place the nodes.
 
     >>> from tinygrad_seq import Value
     >>> a, b = Value(2.0).named("a"), Value(-3.0).named("b")
@@ -41,101 +58,79 @@ def draw_graph(node: Node, *, title: str | None = None) -> Drawing:
     >>> draw_graph(c).save("product.svg").name
     'product.svg'
     """
-    if not isinstance(node, Node):
-        raise TypeError(f"draw_graph needs a node of a record (a Tensor or a Value), got {type(node).__name__}")
-    nodes = Graph(node).nodes
-    if len(nodes) > MOST:
+    roots = checked_nodes(node)
+    if direction not in DIRECTIONS:
+        raise ValueError(f"direction must be one of {', '.join(map(repr, DIRECTIONS))}, got {direction!r}")
+    if colour not in ("grad", "value", None) and not callable(colour):
+        raise ValueError(f'colour must be "grad", "value", a function of a node or None, got {colour!r}')
+    nodes = Graph(*roots).nodes
+    if len(nodes) > max_nodes:
         raise PictureTooLargeError(
-            f"draw_graph is for small graphs of up to {MOST:,} nodes, and this one has {len(nodes):,}: draw a node "
-            "nearer to the inputs, or use draw_unrolled(…) where it goes through time steps"
+            f"draw_graph is for small graphs of up to {max_nodes:,} nodes, and this one has {len(nodes):,}: draw a "
+            "node nearer to the inputs, use draw_unrolled(…) where it goes through time steps, or raise max_nodes (the "
+            "time it takes grows faster than the graph)"
         )
-    place = {id(n): 2 * i for i, n in enumerate(nodes)}  # even: values; odd: the op that made the value before it
-    uses = Counter(id(x) for n in nodes for x in set(n.inputs) if x.op is None)
-    boxes: dict[int, tuple[Segment, ...]] = {}
-    sizes: dict[int, Size] = {}
-    edges: list[tuple[int, int]] = []
-    copies: list[Node] = []
-    for n in nodes:
-        if uses[id(n)] > OFTEN:
-            continue
-        at = place[id(n)]
-        boxes[at] = value_segments(n)
-        sizes[at] = sum(s.width for s in boxes[at]), ROW
-        if n.op is not None:
-            sign = sign_of(n, n.op.name)
-            size = 15.0 if n.op.name in SIGNS else 11.0
-            label = plain(shorten(sign, 120, size))
-            segment = Segment(label, max(CIRCLE, label_width(label, size) + 14), size=size)
-            boxes[at + 1], sizes[at + 1] = (segment,), (segment.width, CIRCLE)
-            edges.append((at + 1, at))
-            for x in dict.fromkeys(n.inputs):
-                if uses[id(x)] > OFTEN:  # drawn at each use, or its edges would cross the whole page
-                    copies.append(x)
-                    copy = 2 * (len(nodes) + len(copies) - 1)
-                    boxes[copy] = value_segments(x)
-                    sizes[copy] = sum(s.width for s in boxes[copy]), ROW
-                    edges.append((copy, at + 1))
-                else:
-                    edges.append((place[id(x)], at + 1))
-    width, height, centres, courses = place_beside(list(boxes), edges, sizes)
+    gradients = Gradients(roots, nodes, sought=colour == "grad")
+    measures = measured(nodes, gradients, colour)
+    clusters = Clusters(nodes)
+    items, edges = wire(nodes, clusters, ops=values)
+    faces = [face_of(item, gradients, values=values, coloured=measures is not None) for item in items]
+    home = [clusters.home[item.at] for item in items]
+    rooms = [corner(cluster) for cluster in clusters.list]
+    layout = lay_out([(face.width, face.height) for face in faces], home, clusters.list, rooms, edges, direction)
+
     top = MARGIN + (34 if title else 0)
-    shown = [*nodes, *copies]
-    ids = names(shown)
-    parts: list[Part] = [Text(MARGIN, MARGIN + 12, plain(title), 17, INK, "start", True, "title")] if title else []
-    for a, b in edges:
-        ends = (ids[a // 2] + ".op" * (a % 2), ids[b // 2] + ".op" * (b % 2))
-        parts.append(Curve(moved(courses[a, b], MARGIN, top), ends=ends))
-    for at, segments in boxes.items():
-        x_at, y_at = centres[at]
-        n, made = shown[at // 2], bool(at % 2)
-        where = "; ".join(part for part in (n.scope and f"in {n.scope}", n.t and f"t = {n.t}", n.source) if part)
-        parts.append(
-            Box(
-                id=ids[at // 2] + ".op" * made, x=x_at + MARGIN, y=y_at + top, width=sizes[at][0], height=sizes[at][1],
-                segments=segments, radius=CIRCLE / 2 if made else 5.0, stroke=SOFT if made else STRONG,
-                title=n.op.name if made and n.op else ", ".join(spoken(s.label) for s in segments), desc=str(where),
-                kind="op" if made else "value",
-            )
-        )  # fmt: skip
-    wide = max(width, label_width(plain(title or ""), 17) * 1.1) + 2 * MARGIN
-    return Drawing(Picture(wide, height + top + MARGIN, tuple(parts), title or f"A graph of {len(nodes)} nodes"))
-
-
-draw_dot = draw_graph
-
-
-def value_segments(node: Node) -> tuple[Segment, ...]:
-    """What a box says: name, data, gradient."""
-    shape = np.shape(node.data)
-    labels = [symbol(node.name, node.t)] if node.name else []
-    if math.prod(shape) == 1:
-        labels.append(plain(f"data {four_places(float(np.ravel(node.data)[0]))}"))
-    else:
-        labels.append(plain(f"{'×'.join(map(str, shape))}  ‖data‖ {four_places(magnitude(node.data))}"))
-    grad: Any = node.grad if node.requires_grad else None
-    known = getattr(grad, "data", grad) if isinstance(grad, Node) else grad
-    if known is None:
-        labels.append(plain("grad –" if node.requires_grad else "constant"))
-    elif math.prod(shape) == 1:
-        labels.append(plain(f"grad {four_places(float(np.ravel(np.asarray(known))[0]))}"))
-    else:
-        labels.append(plain(f"‖grad‖ {four_places(magnitude(known))}"))
-    segments = [Segment(label, label_width(label, 12) + 16, size=12) for label in labels]
-    last = segments[-1]
-    segments[-1] = Segment(last.label, last.width, SHADE, INK if known is not None else QUIET, 12)
-    if node.name:
-        first = segments[0]
-        segments[0] = Segment(first.label, label_width(first.label, 14) + 18, SAND, INK, 14)
-    return tuple(segments)
-
-
-def four_places(value: float) -> str:
-    """Four decimals as in micrograd's pictures; the very small and the very large in powers of ten."""
-    fits = value == 0 or 5e-5 <= abs(value) < 1e7
-    return f"{value + 0.0:.4f}" if fits else number(value)
-
-
-def names(nodes: list[Node]) -> list[str]:
-    """A telling id for each node, none twice."""
+    scale = None
+    if measures is not None:
+        scale = scale_for(measures) if colour == "grad" else scale_of_measure(measures)
+    measure_of = {id(x): measure for x, measure in zip(nodes, measures or (), strict=False)}
     taken: Counter[str] = Counter()
-    return [numbered("_".join((node.name or (node.op.name if node.op else "leaf")).split()), taken) for node in nodes]
+    ids = item_ids(items, taken)
+    boxes: dict[int | None, list[Part]] = {}
+    for i, (item, face) in enumerate(zip(items, faces, strict=True)):
+        x, y = layout.centres[i]
+        fill = scale.fill(measure_of[id(item.node)]) if scale and item.kind in (VALUE, COPY) else None
+        boxes.setdefault(home[i], []).append(box(item, face, ids[i], x + MARGIN, y + top, fill, gradients))
+    curves = [
+        Curve(moved(layout.courses[a, b], MARGIN, top), ends=(ids[a], ids[b]), dashed=items[a].kind == FAR)
+        for a, b in edges
+    ]
+    frames = grounds(clusters.list, [(x + MARGIN, y + top, w, h) for x, y, w, h in layout.frames])
+    parts: list[Part] = [Text(MARGIN, MARGIN + 12, plain(title), 17, INK, "start", True, "title")] if title else []
+    parts += [frame for frame in frames if frame.width]
+    parts += [*curves, *grouped(clusters.list, frames, boxes, taken)]
+    width = max(layout.width, label_width(plain(title or ""), 17) * 1.1) + 2 * MARGIN
+    height = layout.height + top + MARGIN
+    if scale is not None and measures is not None:
+        key, right, bottom = legend(MARGIN, height, meaning(colour, gradients), scale, measures, [], layout.width)
+        parts.append(key)
+        width, height = max(width, right + MARGIN), bottom + MARGIN / 2
+    said = title or f"A graph of {len(nodes):,} node{'s' * (len(nodes) > 1)}"
+    told = f"What {', '.join(map(called, roots[:8]))} was made from, from {DIRECTIONS[direction]}."
+    return Drawing(Picture(width, height, tuple(parts), visible(said), visible(told), DARK if dark else LIGHT))
+
+
+def checked_nodes(node: Node | Sequence[Node]) -> tuple[Node, ...]:
+    """The nodes to draw, at least one.  Raises TypeError and ValueError."""
+    roots = tuple(node) if isinstance(node, list | tuple) else (node,)
+    for root in roots:
+        if not isinstance(root, Node):
+            raise TypeError(f"draw_graph needs a node of a record (a Tensor or a Value), got {type(root).__name__}")
+    if not roots:
+        raise ValueError("draw_graph needs at least one node, got an empty list")
+    return roots
+
+
+def item_ids(items: list[Item], taken: Counter[str]) -> list[str]:
+    """A telling id for each box, none twice: its step, its scope, its name; and .op or .from for what is no value."""
+    ids: list[str] = []
+    named: dict[int, str] = {}
+    for item in items:
+        if item.kind in (OP, FAR):
+            name = named[id(item.node)] + (".op" if item.kind == OP else ".from")
+        else:
+            step = "" if item.node.t is None else f"t{item.node.t}."
+            name = step + path_name(item.node, item.node.name or "")
+        ids.append(numbered(name, taken))
+        named.setdefault(id(item.node), ids[-1])
+    return ids

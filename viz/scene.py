@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -24,7 +25,7 @@ from .looks import Look
 from .magnitudes import LANE, Flow
 from .palette import BROKEN, PLAIN, SOFT, STRONG, Scale, ink_on, ramp, signed
 from .palette import FAR as FAR_AWAY
-from .picture import Box, Curve, Point, Segment
+from .picture import Box, Curve, Part, Point, Segment
 from .templates import Template
 
 PAD_TOP, PAD_BOTTOM, GUTTER = 16.0, 30.0, 12.0  # inside a column above and below its nodes; between columns
@@ -58,6 +59,7 @@ class Scene:
     measure: str = "gradient"  # what the colours are, in words ...
     measured: Label = ()  # ... and in the legend
     looks: list[Look] = field(default_factory=list)
+    dress: Callable[[Scene, int, list[Part]], list[Part]] | None = None  # gives a column other looks
     values: bool = False  # whether numbers and strips of values are shown
     largest: dict[str, float] = field(default_factory=dict)  # value by name, for the strips
     plans: dict[int, Plan] = field(default_factory=dict)  # by column

@@ -22,7 +22,8 @@ def find_stretches(keys: list[Key], inputs: list[list[int]], times: list[int | N
     numbers: dict[Key, int] = {}
     line = [None if t is None else numbers.setdefault(key, len(numbers)) for key, t in zip(keys, times, strict=True)]
     length = Counter(line)
-    leaves = {n for n, xs in zip(line, inputs, strict=True) if not xs}
+    leaves = {n for n, xs in zip(line, inputs, strict=True) if all(times[x] is None for x in xs)}
+    place = {n: str(key[1]).partition("/")[0] for key, n in numbers.items()}  # the outermost scope
     regular: Counter[tuple[int, int, int, int]] = Counter()
     passing: set[tuple[int, int]] = set()
     for i, xs in enumerate(inputs):
@@ -33,7 +34,8 @@ def find_stretches(keys: list[Key], inputs: list[list[int]], times: list[int | N
                 regular[theirs, mine, position, t - then] += 1
     group = list(range(len(numbers)))
     for (one, other, _, distance), count in regular.items():
-        whole_line = count == length[other] or (count == length[one] and one in leaves)
+        alone = length[one] == 1 and place[one] == place[other]  # made within a step, such as a first state
+        whole_line = count == length[other] or (count == length[one] and (one in leaves or alone))
         if count > 1 or (distance == 0 and whole_line):
             union(group, one, other)
     whole = [None if n is None else root(group, n) for n in line]

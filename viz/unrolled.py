@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
-from functools import partial
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from tinygrad_seq.graph import Node
 
+from .chart_file import write_file
 from .columns import Timeline, read_columns, sort_members
 from .composition import Words, compose
 from .drawing import Drawing
@@ -19,6 +22,7 @@ from .edges import read_slots
 from .elision import Show, shown_steps
 from .errors import NoTimeStepsError, NoTimeStepsWarning, PictureTooLargeError
 from .faces import Badges
+from .folded import compose_folded
 from .frames import scope_frames
 from .graphviz_program import Size
 from .labels import Label, Run, plain, spoken
@@ -33,9 +37,12 @@ from .picture import Picture
 from .placement import place_template
 from .scene import Scene
 from .templates import Template, exits, read_templates
+from .text import draw_text
+from .textbook import Parts, textbook_dress, textbook_face, textbook_parts, textbook_plan
 
 MOST = 100_000  # boxes: an SVG of some 80 MB
-STYLES = {"ops": "ops", "modules": "modules"}  # and the level of detail that each has where none is asked for
+# And the level of detail that each has where none is asked for.
+STYLES = {"ops": "ops", "modules": "modules", "textbook": "ops", "text": "modules"}
 
 Style = Literal["ops", "modules", "textbook", "text"]
 Level = Literal["steps", "modules", "ops"]
@@ -48,13 +55,14 @@ def draw_unrolled(
     style: str = "ops",
     level: str | None = None,
     show: Show = "auto",
-    colour: Colour = "grad",
+    colour: Colour | Literal["auto"] = "auto",
     values: bool = False,
     tokens: Words | Mapping[str, Words] | None = None,
     predictions: Words | Mapping[str, Words] | None = None,
     opened: Collection[str] = (),
     closed: Collection[str] = (),
     title: str | None = None,
+    folded: bool = False,
     dark: bool = False,
     max_nodes: int = 500_000,
 ) -> Drawing:
@@ -66,12 +74,15 @@ def draw_unrolled(
     attention is a line from each step that is looked at, as wide as its weight.
 
     loss: the node whose record is drawn.
+    style: "ops"; "modules", the same at another level of detail; "textbook", the figure with gates, circles and a
+    conveyor belt; "text", which is printed.  folded: each loop over time once, with arrows from a step to the next.
     level: "ops" shows every node, "modules" a box for each thing that has a name, with the formula of what leads to it,
     "steps" a box for each cell.  opened, closed: scopes shown with all their ops, or as one box, whatever the level.
     show: "auto" passes over the middle of long sequences, "all" draws each step, a list names the steps, negative ones
     from the end.
     colour: "grad" colours nodes and edges by the gradient of loss that arrives there, on a logarithmic scale (loss must
-    be a scalar), "value" by the length of the values, a function of a node by any measure, None by nothing.
+    be a scalar), "value" by the length of the values, a function of a node by any measure, None by nothing; "auto" is
+    "grad", and in textbook style the figure's own colours.
     values: writes values into the named nodes, numbers as numbers, vectors as a strip of colours.
     tokens, predictions: one for each time step, written under and over the columns; for a record with several stretches
     of time, such as those of an encoder and a decoder, one after the other, or by name: {"encoder": …, "decoder": …}.
@@ -94,16 +105,35 @@ def draw_unrolled(
     one_of("style", style, STYLES)
     level = STYLES[style] if level is None else one_of("level", level, LEVELS)
     if colour is not None and not callable(colour):
-        one_of("colour", colour, ("grad", "value"), "a function of a node, or None")
+        one_of("colour", colour, ("grad", "value", "auto"), "a function of a node, or None")
+    if colour == "auto":
+        colour = None if style == "textbook" else "grad"
+    if folded and style in ("textbook", "text"):
+        raise ValueError(f'folded=True draws boxes: style must be "ops" or "modules", got {style!r}')
+    theme = DARK if dark else LIGHT
 
-    def picture(at: str) -> Picture:
+    def read(at: str) -> Timeline:
         timeline = read_columns(loss, max_nodes)
         apply_level(timeline, at, names_of(opened), names_of(closed))
-        scene = new_scene(loss, timeline, show, colour, values)
-        said = [by_column(scene, name, words) for name, words in (("tokens", tokens), ("predictions", predictions))]
-        return compose(scene, title, *said, DARK if dark else LIGHT)
+        return timeline
+
+    def words(scene: Scene) -> list[list[object] | None]:
+        return [by_column(scene, name, of) for name, of in (("tokens", tokens), ("predictions", predictions))]
+
+    def picture(at: str) -> Picture:
+        if style == "textbook" and at == "ops":
+            timeline = read_columns(loss, max_nodes)
+            parts = textbook_parts(timeline)
+            scene = new_scene(loss, timeline, show, colour, values, parts)
+        else:
+            scene = new_scene(loss, read(at), show, colour, values)
+        return compose_folded(scene, title, theme) if folded else compose(scene, title, *words(scene), theme)
 
     try:
+        if style == "text":
+            scene, _ = read_scene(loss, read(level), show, colour)
+            text = partial(draw_text, scene, title, *words(scene), elide=show == "auto")
+            return TextDrawing(partial(picture, level), text)
         return UnrolledDrawing(picture, level)
     except NoTimeStepsError as error:
         warnings.warn(f"{error}; drawn as a graph of ops", NoTimeStepsWarning, stacklevel=2)
@@ -125,6 +155,34 @@ class UnrolledDrawing(Drawing):
         return level_page(levels, self.level, self.picture.title)
 
 
+class TextDrawing(Drawing):
+    """A drawing that is printed as text, and saved as such under a name that ends in .txt.
+
+    `text(width=100, ascii=False)` is the text in another width, or without any letter that is not ASCII.
+    """
+
+    def __init__(self, picture: Callable[[], Picture], text: Callable[..., str]) -> None:
+        self._picture, self.text = picture, text
+
+    @cached_property
+    def picture(self) -> Picture:  # type: ignore[override]
+        """The same as a picture, for the other formats."""
+        return self._picture()
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return self.text()
+
+    def save(self, path: str | os.PathLike[str], *, dpi: float = 192) -> Path:
+        """Write the text to `path`, if it ends in .txt, and else the picture as `Drawing.save` does."""
+        if Path(path).suffix.lower() != ".txt":
+            return super().save(path, dpi=dpi)
+        write_file(Path(path), (self.text() + "\n").encode())
+        return Path(path)
+
+
 def one_of(name: str, given: object, allowed: Collection[str], more: str = "") -> str:
     """The argument, where it is one of those allowed.  Raises ValueError, which names the nearest."""
     if isinstance(given, str) and given in allowed:
@@ -140,8 +198,8 @@ def names_of(scopes: str | Collection[str]) -> tuple[str, ...]:
     return (scopes,) if isinstance(scopes, str) else tuple(scopes)
 
 
-def new_scene(loss: Node, timeline: Timeline, show: Show, colour: Colour, values: bool) -> Scene:
-    """A timeline with its columns laid out, not yet placed along the time axis."""
+def read_scene(loss: Node, timeline: Timeline, show: Show, colour: Colour) -> tuple[Scene, list[Template]]:
+    """What is shown of a timeline, and its colours; nothing has a place yet."""
     sort_members(timeline)
     columns = shown_steps(timeline.steps, timeline.stretch, show)
     drawn = sum(len(timeline.members[c]) for c in columns)
@@ -152,20 +210,34 @@ def new_scene(loss: Node, timeline: Timeline, show: Show, colour: Colour, values
         )
     further = exits(timeline)
     templates, keys = read_templates(timeline, columns, further)
-    scene = Scene(timeline, columns, keys, Badges(timeline), further, values=values, looks=read_looks(timeline))
+    scene = Scene(timeline, columns, keys, Badges(timeline), further, looks=read_looks(timeline))
     scene.flow, scene.measured = measure(loss, timeline, columns, colour)
     if scene.flow is not None:
         numbers = scene.flow.nodes
         scene.scale = scale_for(numbers) if colour == "grad" else scale_of_measure(numbers)
         scene.measure = "gradient" if colour == "grad" else spoken(scene.measured).strip("‖")
+    return scene, templates
+
+
+def new_scene(
+    loss: Node, timeline: Timeline, show: Show, colour: Colour, values: bool, parts: Parts | None = None
+) -> Scene:
+    """A timeline with its columns laid out, not yet placed along the time axis.  parts: for the textbook's figure."""
+    scene, templates = read_scene(loss, timeline, show, colour)
     if values:
-        scene.largest = largest_values(timeline, columns)
+        scene.values, scene.largest = True, largest_values(timeline, scene.columns)
     space_out(scene, templates)
+    if parts is not None:
+        scene.dress = textbook_dress
+        for i in (i for c in scene.columns for i in timeline.members[c]):
+            scene.faces[i] = textbook_face(scene, i, parts)
     for template in templates:
         scene.name_keys(template)
-        plan = place_template(template, largest(scene, template))
-        scopes = {keys[i]: timeline.nodes[i].scope for c in template.columns for i in timeline.members[c]}
-        frames = scope_frames(plan, scopes, set(timeline.units.values()))
+        sizes = largest(scene, template)
+        plan = None if parts is None else textbook_plan(scene, template, sizes, parts)
+        plan = place_template(template, sizes) if plan is None else plan
+        scopes = {scene.keys[i]: timeline.nodes[i].scope for c in template.columns for i in timeline.members[c]}
+        frames = [] if parts is not None else scope_frames(plan, scopes, set(timeline.units.values()))
         for c in template.columns:
             scene.plans[c], scene.frames[c] = plan, frames
     read_slots(scene)

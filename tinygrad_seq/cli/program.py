@@ -13,6 +13,7 @@ import click
 from .. import __version__
 from ..errors import TinygradSeqError
 from .catalogue import tasks_command
+from .drawing import draw_command
 from .generation import generate_command
 from .tour import tour_command
 from .training import train_command
@@ -44,13 +45,14 @@ def commands() -> None:
 
     \b
     tinygrad-seq tour                                see gradients go through time
+    tinygrad-seq draw --model lstm --text HELLO      see what a model computes
     tinygrad-seq tasks                               see what there is to learn
     tinygrad-seq train dates --attention additive    train a model
     tinygrad-seq translate "21 octobre 2045"         use it
     """
 
 
-for command in (tour_command, tasks_command, train_command, generate_command, translate_command):
+for command in (tour_command, draw_command, tasks_command, train_command, generate_command, translate_command):
     commands.add_command(command)
 
 
