@@ -17,7 +17,7 @@ from tinygrad_seq.models.tour import text_tour, word_tour
 from tinygrad_seq.viz import GraphvizMissingError
 
 PICTURES = ("unrolled", "last_loss", "parts", "gradient_flow")
-COMMANDS = ("tour", "tasks", "train", "generate", "translate")
+COMMANDS = ("tour", "tasks", "train", "generate", "translate", "draw")
 FILES = {f"{name}.{ending}" for name in PICTURES for ending in ("svg", "png")}
 
 

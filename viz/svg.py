@@ -182,13 +182,14 @@ def curve(part: Curve, paint: Paint) -> str:
         head = "M" + "L".join(pair(p) for p in (tip, *corners)) + "Z"
         points[-1] = (tip[0] - dx * 4 * size, tip[1] - dy * 4 * size)
     d = f"M{pair(points[0])}C" + " ".join(pair(p) for p in points[1:])
-    faint = f' opacity="{px(part.opacity)}"' if part.opacity < 1 else ""
+    pale = px(part.opacity) if part.opacity < 1 else ""
+    faint, solid = (f' stroke-opacity="{pale}"', f' fill-opacity="{pale}"') if pale else ("", "")
     dashes = ' stroke-dasharray="3 3"' if part.dashed else ""
     stroke = paint(part.stroke)
     looks = f'fill="none" stroke="{stroke}" stroke-width="{px(part.width)}"{dashes}{faint}'
     end = f"><title>{text(part.title)}</title></path>" if part.title else "/>"
     line = f'<path class="{part.kind}" d="{d}" {looks}{end}'
-    return line + (f'<path class="head" d="{head}" fill="{stroke}"{faint}/>' if head else "")
+    return line + (f'<path class="head" d="{head}" fill="{stroke}"{solid}/>' if head else "")
 
 
 def direction(points: list[Point]) -> Point:
