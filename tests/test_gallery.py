@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 import pytest
 
 from house import ROOT
-from tinygrad_seq.viz import Drawing, chart_file
+from tinygrad_seq.viz import Drawing
+from tinygrad_seq.viz.charts import chart_file
 
 GALLERY = ROOT / "docs" / "gallery"
 SCRIPTS = sorted(path.stem for path in GALLERY.glob("*.py") if path.stem != "__main__")

@@ -17,13 +17,13 @@ from tinygrad_seq.viz import (
     SaveError,
     UnknownFormatError,
     draw_unrolled,
-    graphviz_program,
 )
-from tinygrad_seq.viz.dot import to_dot
-from tinygrad_seq.viz.drawing import FORMATS
-from tinygrad_seq.viz.labels import plain
-from tinygrad_seq.viz.palette import DARK, LIGHT
-from tinygrad_seq.viz.picture import Box, Group, Picture, Segment
+from tinygrad_seq.viz.layout import graphviz_program
+from tinygrad_seq.viz.pictures.dot import to_dot
+from tinygrad_seq.viz.pictures.drawing import FORMATS
+from tinygrad_seq.viz.pictures.labels import plain
+from tinygrad_seq.viz.pictures.palette import DARK, LIGHT
+from tinygrad_seq.viz.pictures.picture import Box, Group, Picture, Segment
 from viz_records import rnn
 
 STARTS = {".svg": b"<svg ", ".png": b"\x89PNG", ".pdf": b"%PDF", ".dot": b"digraph {", ".html": b"<!DOCTYPE html>"}

@@ -16,10 +16,10 @@ from tinygrad_seq import Graph, Op, Parameter, Tensor, Value, scope, steps
 from tinygrad_seq import functional as F
 from tinygrad_seq.models import GRU, LSTM, RNN
 from tinygrad_seq.viz import NoTimeStepsError, draw_unrolled, fold
-from tinygrad_seq.viz.alignment import align
-from tinygrad_seq.viz.columns import read_columns
-from tinygrad_seq.viz.levels import LEVELS
-from tinygrad_seq.viz.picture import Box, Curve, Group, Panel, Text
+from tinygrad_seq.viz.folding.alignment import align
+from tinygrad_seq.viz.pictures.picture import Box, Curve, Group, Panel, Text
+from tinygrad_seq.viz.reading.columns import read_columns
+from tinygrad_seq.viz.reading.levels import LEVELS
 from viz_records import MODELS, lstm, rnn, weights
 
 GOLDEN = Path(__file__).parent / "golden"

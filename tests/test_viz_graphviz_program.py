@@ -14,8 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygrad_seq import Value
-from tinygrad_seq.viz import GraphvizFailedError, GraphvizMissingError, draw_graph, graphviz_program
-from tinygrad_seq.viz.graphviz_program import ALIKE, CHOICE, course, layout_program, placed, pure_program, run, version
+from tinygrad_seq.viz import GraphvizFailedError, GraphvizMissingError, draw_graph
+from tinygrad_seq.viz.layout import graphviz_program
+from tinygrad_seq.viz.layout.graphviz_program import (
+    ALIKE,
+    CHOICE,
+    course,
+    layout_program,
+    placed,
+    pure_program,
+    run,
+    version,
+)
 
 LAYOUTS = json.loads((Path(__file__).parent / "data" / "graphviz_14_layouts.json").read_text())
 SYSTEM, PURE = shutil.which("dot"), pure_program()

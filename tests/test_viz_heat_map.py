@@ -11,9 +11,9 @@ from hypothesis.extra import numpy as npst
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from tinygrad_seq.viz.attention_map import plot_attention
-from tinygrad_seq.viz.heat_map import colours, hatch_cells, label_cells, standing_alone, stretches, words
-from tinygrad_seq.viz.palette import DARK, LIGHT
+from tinygrad_seq.viz.charts.attention_map import plot_attention
+from tinygrad_seq.viz.charts.heat_map import colours, hatch_cells, label_cells, standing_alone, stretches, words
+from tinygrad_seq.viz.pictures.palette import DARK, LIGHT
 
 
 def test_letters_of_hangul_stand_alone():

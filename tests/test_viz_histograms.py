@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from tinygrad_seq import Parameter, Tensor, nn
 from tinygrad_seq.models import GRU, ManyToMany
 from tinygrad_seq.viz import PictureTooLargeError, plot_histograms
-from tinygrad_seq.viz.histograms import edges_for, told
+from tinygrad_seq.viz.charts.histograms import edges_for, told
 
 NUMBERS = npst.arrays(float, npst.array_shapes(max_dims=2, max_side=20, min_side=0), elements=st.floats(-1e6, 1e6))
 WILD = npst.arrays(float, st.integers(1, 30), elements=st.floats() | st.sampled_from([0.0, 1.0, 1 + 2**-52, 1e308]))

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_seq.viz.labels import number, shorten, symbol, text_width, token_text, visible
-from tinygrad_seq.viz.palette import LIGHT, RAMP, GradientScale, ink_on, scale_for
+from tinygrad_seq.viz.pictures.labels import number, shorten, symbol, text_width, token_text, visible
+from tinygrad_seq.viz.pictures.palette import LIGHT, RAMP, GradientScale, ink_on, scale_for
 
 
 @given(st.text())

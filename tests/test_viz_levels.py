@@ -11,10 +11,10 @@ from tinygrad_seq import Parameter, Tensor, manual_seed, scope, steps
 from tinygrad_seq import functional as F
 from tinygrad_seq.models import GRU, LSTM, RNN, ManyToMany, Seq2Seq
 from tinygrad_seq.viz import draw_unrolled
-from tinygrad_seq.viz.columns import HIDDEN, STEP, read_columns
-from tinygrad_seq.viz.labels import spoken
-from tinygrad_seq.viz.levels import LEVELS, apply_level
-from tinygrad_seq.viz.picture import Box, Curve, Group
+from tinygrad_seq.viz.pictures.labels import spoken
+from tinygrad_seq.viz.pictures.picture import Box, Curve, Group
+from tinygrad_seq.viz.reading.columns import HIDDEN, STEP, read_columns
+from tinygrad_seq.viz.reading.levels import LEVELS, apply_level
 from viz_records import MODELS, lstm, rnn, seq2seq
 
 

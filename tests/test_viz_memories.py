@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from tinygrad_seq import Graph, Tensor, manual_seed, scope, steps
 from tinygrad_seq import functional as F
 from tinygrad_seq.models import GRU, LSTM, RNN, ManyToOne, Seq2Seq, self_attention
-from tinygrad_seq.viz.columns import read_columns
-from tinygrad_seq.viz.looks import read_looks
+from tinygrad_seq.viz.reading.columns import read_columns
+from tinygrad_seq.viz.reading.looks import read_looks
 
 
 def states(T, width=2, batch=1):

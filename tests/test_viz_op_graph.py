@@ -13,10 +13,11 @@ from strategies import examples, programs
 from tinygrad_seq import Parameter, Tensor, Value, grad, nn, scope, steps
 from tinygrad_seq import functional as F
 from tinygrad_seq.graph import Graph
-from tinygrad_seq.viz import PictureTooLargeError, draw_graph, op_graph_layout
-from tinygrad_seq.viz.magnitudes import gradient_magnitudes
-from tinygrad_seq.viz.palette import PLAIN, scale_for
-from tinygrad_seq.viz.picture import Box, Curve, Group
+from tinygrad_seq.viz import PictureTooLargeError, draw_graph
+from tinygrad_seq.viz.op_graph import layout as op_graph_layout
+from tinygrad_seq.viz.pictures.palette import PLAIN, scale_for
+from tinygrad_seq.viz.pictures.picture import Box, Curve, Group
+from tinygrad_seq.viz.reading.magnitudes import gradient_magnitudes
 from viz_records import attention, lstm, seq2seq
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_seq.viz.palette import LIGHT
-from tinygrad_seq.viz.panels import Margins, fitted, length, new_figure, panels, size_of, write_title
+from tinygrad_seq.viz.charts.panels import Margins, fitted, length, new_figure, panels, size_of, write_title
+from tinygrad_seq.viz.pictures.palette import LIGHT
 
 INCHES = st.floats(0.0, 0.3)
 MARGINS = st.builds(Margins, INCHES, INCHES, INCHES, INCHES)

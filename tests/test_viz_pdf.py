@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from tinygrad_seq.viz import Drawing, draw_unrolled
-from tinygrad_seq.viz.labels import plain, symbol
-from tinygrad_seq.viz.palette import DARK, LIGHT
-from tinygrad_seq.viz.pdf import Sheet, to_pdf
-from tinygrad_seq.viz.picture import Box, Curve, Group, Panel, Picture, Segment, Text
-from tinygrad_seq.viz.svg import to_svg
+from tinygrad_seq.viz.pictures.labels import plain, symbol
+from tinygrad_seq.viz.pictures.palette import DARK, LIGHT
+from tinygrad_seq.viz.pictures.pdf import Sheet, to_pdf
+from tinygrad_seq.viz.pictures.picture import Box, Curve, Group, Panel, Picture, Segment, Text
+from tinygrad_seq.viz.pictures.svg import to_svg
 from viz_records import rnn
 
 SHAPES = (

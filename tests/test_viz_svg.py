@@ -11,7 +11,7 @@ import pytest
 from tinygrad_seq import manual_seed
 from tinygrad_seq.models import GRU, LSTM, RNN, ManyToMany
 from tinygrad_seq.viz import draw_unrolled
-from tinygrad_seq.viz.graphviz_program import new_graph, node, place
+from tinygrad_seq.viz.layout.graphviz_program import new_graph, node, place
 
 SVG = "{http://www.w3.org/2000/svg}"
 CELLS = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}

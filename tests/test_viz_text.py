@@ -16,17 +16,17 @@ from tinygrad_seq import Op, Parameter, Tensor, Value, scope, steps
 from tinygrad_seq import functional as F
 from tinygrad_seq.models import GRU
 from tinygrad_seq.rng import manual_seed
-from tinygrad_seq.viz.columns import read_columns, sort_members
-from tinygrad_seq.viz.elision import shown_steps
-from tinygrad_seq.viz.faces import Badges
-from tinygrad_seq.viz.levels import apply_level
-from tinygrad_seq.viz.looks import read_looks
-from tinygrad_seq.viz.palette import scale_for
-from tinygrad_seq.viz.scene import Scene
-from tinygrad_seq.viz.templates import exits, member_keys
-from tinygrad_seq.viz.text import draw_text
-from tinygrad_seq.viz.text_canvas import ASCII, UNICODE, Canvas, cut, width_of
-from tinygrad_seq.viz.unrolled import measure
+from tinygrad_seq.viz.pictures.palette import scale_for
+from tinygrad_seq.viz.reading.columns import read_columns, sort_members
+from tinygrad_seq.viz.reading.elision import shown_steps
+from tinygrad_seq.viz.reading.levels import apply_level
+from tinygrad_seq.viz.reading.looks import read_looks
+from tinygrad_seq.viz.reading.templates import exits, member_keys
+from tinygrad_seq.viz.text.canvas import ASCII, UNICODE, Canvas, cut, width_of
+from tinygrad_seq.viz.text.draw import draw_text
+from tinygrad_seq.viz.unrolled.draw import measure
+from tinygrad_seq.viz.unrolled.faces import Badges
+from tinygrad_seq.viz.unrolled.scene import Scene
 from viz_records import MODELS, bidirectional, deep_rnn, lstm, rnn, seq2seq
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -13,17 +13,17 @@ from tinygrad_seq import Parameter, Tensor, steps
 from tinygrad_seq import functional as F
 from tinygrad_seq.models import GRU, LSTM, RNN, ManyToMany
 from tinygrad_seq.viz import draw_unrolled
-from tinygrad_seq.viz.columns import read_columns, sort_members
-from tinygrad_seq.viz.elision import shown_steps
-from tinygrad_seq.viz.faces import Badges
-from tinygrad_seq.viz.palette import DARK, LIGHT
-from tinygrad_seq.viz.picture import Box, Curve, Group, Panel
-from tinygrad_seq.viz.scene import Scene
-from tinygrad_seq.viz.templates import exits, read_templates
-from tinygrad_seq.viz.textbook import TextbookPlan, textbook_face, textbook_parts, textbook_plan
-from tinygrad_seq.viz.textbook_parts import GATE, JOINT, LINEAR, POINTWISE, PRODUCT
-from tinygrad_seq.viz.textbook_wires import LEFT, RIGHT, ROUND, UP, Grid, Port, rounded
-from tinygrad_seq.viz.unrolled import largest
+from tinygrad_seq.viz.pictures.palette import DARK, LIGHT
+from tinygrad_seq.viz.pictures.picture import Box, Curve, Group, Panel
+from tinygrad_seq.viz.reading.columns import read_columns, sort_members
+from tinygrad_seq.viz.reading.elision import shown_steps
+from tinygrad_seq.viz.reading.templates import exits, read_templates
+from tinygrad_seq.viz.textbook.parts import GATE, JOINT, LINEAR, POINTWISE, PRODUCT
+from tinygrad_seq.viz.textbook.style import TextbookPlan, textbook_face, textbook_parts, textbook_plan
+from tinygrad_seq.viz.textbook.wires import LEFT, RIGHT, ROUND, UP, Grid, Port, rounded
+from tinygrad_seq.viz.unrolled.draw import largest
+from tinygrad_seq.viz.unrolled.faces import Badges
+from tinygrad_seq.viz.unrolled.scene import Scene
 from viz_records import MODELS, weights
 
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from tinygrad_seq import Graph, Op, Parameter, Tensor, Value, scope, steps
 from tinygrad_seq import functional as F
 from tinygrad_seq.viz import NoTimeStepsWarning, PictureTooLargeError, draw_graph, draw_unrolled
-from tinygrad_seq.viz.dot import to_dot
-from tinygrad_seq.viz.labels import spoken
-from tinygrad_seq.viz.palette import LIGHT, ZERO
-from tinygrad_seq.viz.picture import Box, Curve, Group, Panel, Text
+from tinygrad_seq.viz.pictures.dot import to_dot
+from tinygrad_seq.viz.pictures.labels import spoken
+from tinygrad_seq.viz.pictures.palette import LIGHT, ZERO
+from tinygrad_seq.viz.pictures.picture import Box, Curve, Group, Panel, Text
 from viz_records import MODELS, deep_rnn, lstm, rnn
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -404,7 +404,7 @@ def test_too_much_to_draw_is_refused(monkeypatch):
     """The size is said and the ways to go on, for a record too long to be read and a page too large to be held."""
     with pytest.raises(PictureTooLargeError, match=r"has 42 nodes.*max_nodes=42"):
         draw_unrolled(rnn(), max_nodes=30)
-    monkeypatch.setattr("tinygrad_seq.viz.unrolled.MOST", 20)
+    monkeypatch.setattr("tinygrad_seq.viz.unrolled.draw.MOST", 20)
     with pytest.raises(PictureTooLargeError, match=r"4 steps are .* boxes.*show='all'.*level=\"steps\""):
         draw_unrolled(rnn(), show="all")
 

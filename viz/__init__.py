@@ -3,12 +3,14 @@
 Each reads a record that any model left, and changes nothing in it.
 """
 
-from .attention_map import plot_attention
-from .attention_maps import plot_attention_heads, plot_attention_over_training
-from .attention_table import save_attention_csv
-from .chart_file import save_chart
-from .charts import plot_gradient_flow, plot_parts
-from .drawing import Drawing
+from .charts.attention_map import plot_attention
+from .charts.attention_maps import plot_attention_heads, plot_attention_over_training
+from .charts.attention_table import save_attention_csv
+from .charts.chart_file import save_chart
+from .charts.gates import plot_gates
+from .charts.gradient import plot_gradient_flow, plot_parts
+from .charts.histograms import plot_histograms
+from .charts.history import plot_history
 from .errors import (
     GraphvizFailedError,
     GraphvizMissingError,
@@ -18,14 +20,12 @@ from .errors import (
     SaveError,
     UnknownFormatError,
 )
-from .folding import fold
-from .gates import plot_gates
-from .histograms import plot_histograms
-from .history import plot_history
-from .loops import Folded, Loop
-from .micrograd import draw_dot
-from .op_graph import draw_graph
-from .unrolled import draw_unrolled
+from .folding.fold import fold
+from .folding.loops import Folded, Loop
+from .op_graph.draw import draw_graph
+from .op_graph.micrograd import draw_dot
+from .pictures.drawing import Drawing
+from .unrolled.draw import draw_unrolled
 
 __all__ = [
     "Drawing",

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 
-from .labels import token_text, visible
+from .pictures.labels import token_text, visible
 
 __all__ = ["chart_svg", "tour_page"]
 

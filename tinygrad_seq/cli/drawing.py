@@ -17,12 +17,12 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tinygrad_seq.models.build import ATTENTIONS
 from tinygrad_seq.viz import draw_graph, draw_unrolled
-from tinygrad_seq.viz.drawing import FORMATS
 from tinygrad_seq.viz.errors import NoTimeStepsWarning
-from tinygrad_seq.viz.labels import visible
-from tinygrad_seq.viz.levels import LEVELS
-from tinygrad_seq.viz.text import NARROWEST
-from tinygrad_seq.viz.unrolled import STYLES
+from tinygrad_seq.viz.pictures.drawing import FORMATS
+from tinygrad_seq.viz.pictures.labels import visible
+from tinygrad_seq.viz.reading.levels import LEVELS
+from tinygrad_seq.viz.text.draw import NARROWEST
+from tinygrad_seq.viz.unrolled.draw import STYLES
 
 from ..errors import TinygradSeqError
 from .files import output_folder

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tinygrad_seq.models.tasks import Shown, Task
-from tinygrad_seq.viz.attention_map import standing_alone
-from tinygrad_seq.viz.labels import visible
+from tinygrad_seq.viz.charts.attention_map import standing_alone
+from tinygrad_seq.viz.pictures.labels import visible
 
 __all__ = ["table_of_examples"]
 

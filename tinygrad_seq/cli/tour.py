@@ -12,9 +12,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tinygrad_seq.models.tour import Measured, WordTour, text_tour, word_tour
 from tinygrad_seq.viz import draw_unrolled, plot_gradient_flow, plot_parts
-from tinygrad_seq.viz.graphviz_program import layout_program
-from tinygrad_seq.viz.labels import token_text
+from tinygrad_seq.viz.layout.graphviz_program import layout_program
 from tinygrad_seq.viz.page import tour_page
+from tinygrad_seq.viz.pictures.labels import token_text
 
 from .. import __version__
 from .files import chart_files, output_folder, write_all

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from tinygrad_seq.models import Hypothesis, Vocabulary, beam
 from tinygrad_seq.models.experiment import Experiment
-from tinygrad_seq.viz.attention_map import plot_attention
+from tinygrad_seq.viz.charts.attention_map import plot_attention
 
 from .. import no_grad
 from ..errors import DataError

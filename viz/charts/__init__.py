@@ -1,0 +1,1 @@
+"""Charts of gradients, attention, gates and weights."""

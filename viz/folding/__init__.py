@@ -1,0 +1,1 @@
+"""A record folded into the body of its loops."""

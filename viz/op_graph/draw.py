@@ -1,0 +1,136 @@
+"""micrograd's picture of a record: a box for each value with its gradient, a circle for each op, a frame a scope."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tinygrad_seq.graph import Graph, Node
+
+from ..errors import PictureTooLargeError
+from ..pictures.courses import moved
+from ..pictures.drawing import Drawing
+from ..pictures.labels import label_width, plain, visible
+from ..pictures.legend import legend
+from ..pictures.palette import DARK, INK, LIGHT, scale_for, scale_of_measure
+from ..pictures.picture import Curve, Part, Picture, Text
+from ..reading.magnitudes import Measure
+from ..unrolled.scene import numbered, path_name
+from .boxes import box, called, face_of
+from .clusters import Clusters
+from .frames import corner, grounds, grouped
+from .layout import lay_out
+from .measures import Gradients, meaning, measured
+from .wiring import COPY, FAR, OP, VALUE, Item, wire
+
+MARGIN, MOST = 24.0, 1500  # space around; nodes that a person could still look at
+DIRECTIONS = {"LR": "left to right", "TB": "top to bottom"}
+
+
+def draw_graph(
+    node: Node | Sequence[Node],
+    *,
+    title: str | None = None,
+    dark: bool = False,
+    direction: str = "LR",
+    colour: str | Measure | None = None,
+    values: bool = True,
+    max_nodes: int = MOST,
+) -> Drawing:
+    """Draw everything that `node`, or each of several nodes, was made from, as micrograd's `draw_dot` does.
+
+    Each value is a box: its name, its data, and its gradient as `backward` left it; of more than four numbers the
+    shape and the Euclidean norms.  Each op is a circle in front of what it made.  Scopes and time steps are frames
+    around what was computed in them, and so are the forward and the backward passes where a gradient was recorded
+    itself (`create_graph=True`).  What has no gradient has a dotted outline, what is not finite is hatched.  A weight
+    that several steps share, and a leaf with more than six uses, is drawn at each of them; what comes from far off is
+    named where it is used.
+
+    direction: "LR" from left to right, "TB" from top to bottom.  colour: "grad" colours each value by the norm of its
+    gradient (where `backward` left none, by that of ∂node/∂value), "value" by the norm of its data, a function of a
+    node by the number that it returns; None by nothing.  values: False draws each node as one box without numbers.
+    Raises PictureTooLargeError above `max_nodes`, GraphvizMissingError where no program can place the nodes.
+
+    >>> from tinygrad_seq import Value
+    >>> a, b = Value(2.0).named("a"), Value(-3.0).named("b")
+    >>> c = (a * b).named("c")
+    >>> c.backward()
+    >>> draw_graph(c).save("product.svg").name
+    'product.svg'
+    """
+    roots = checked_nodes(node)
+    if direction not in DIRECTIONS:
+        raise ValueError(f"direction must be one of {', '.join(map(repr, DIRECTIONS))}, got {direction!r}")
+    if colour not in ("grad", "value", None) and not callable(colour):
+        raise ValueError(f'colour must be "grad", "value", a function of a node or None, got {colour!r}')
+    nodes = Graph(*roots).nodes
+    if len(nodes) > max_nodes:
+        raise PictureTooLargeError(
+            f"draw_graph is for small graphs of up to {max_nodes:,} nodes, and this one has {len(nodes):,}: draw a "
+            "node nearer to the inputs, use draw_unrolled(…) where it goes through time steps, or raise max_nodes (the "
+            "time it takes grows faster than the graph)"
+        )
+    gradients = Gradients(roots, nodes, sought=colour == "grad")
+    measures = measured(nodes, gradients, colour)
+    clusters = Clusters(nodes)
+    items, edges = wire(nodes, clusters, ops=values)
+    faces = [face_of(item, gradients, values=values, coloured=measures is not None) for item in items]
+    home = [clusters.home[item.at] for item in items]
+    rooms = [corner(cluster) for cluster in clusters.list]
+    layout = lay_out([(face.width, face.height) for face in faces], home, clusters.list, rooms, edges, direction)
+
+    top = MARGIN + (34 if title else 0)
+    scale = None
+    if measures is not None:
+        scale = scale_for(measures) if colour == "grad" else scale_of_measure(measures)
+    measure_of = {id(x): measure for x, measure in zip(nodes, measures or (), strict=False)}
+    taken: Counter[str] = Counter()
+    ids = item_ids(items, taken)
+    boxes: dict[int | None, list[Part]] = {}
+    for i, (item, face) in enumerate(zip(items, faces, strict=True)):
+        x, y = layout.centres[i]
+        fill = scale.fill(measure_of[id(item.node)]) if scale and item.kind in (VALUE, COPY) else None
+        boxes.setdefault(home[i], []).append(box(item, face, ids[i], x + MARGIN, y + top, fill, gradients))
+    curves = [
+        Curve(moved(layout.courses[a, b], MARGIN, top), ends=(ids[a], ids[b]), dashed=items[a].kind == FAR)
+        for a, b in edges
+    ]
+    frames = grounds(clusters.list, [(x + MARGIN, y + top, w, h) for x, y, w, h in layout.frames])
+    parts: list[Part] = [Text(MARGIN, MARGIN + 12, plain(title), 17, INK, "start", True, "title")] if title else []
+    parts += [frame for frame in frames if frame.width]
+    parts += [*curves, *grouped(clusters.list, frames, boxes, taken)]
+    width = max(layout.width, label_width(plain(title or ""), 17) * 1.1) + 2 * MARGIN
+    height = layout.height + top + MARGIN
+    if scale is not None and measures is not None:
+        key, right, bottom = legend(MARGIN, height, meaning(colour, gradients), scale, measures, [], layout.width)
+        parts.append(key)
+        width, height = max(width, right + MARGIN), bottom + MARGIN / 2
+    said = title or f"A graph of {len(nodes):,} node{'s' * (len(nodes) > 1)}"
+    told = f"What {', '.join(map(called, roots[:8]))} was made from, from {DIRECTIONS[direction]}."
+    return Drawing(Picture(width, height, tuple(parts), visible(said), visible(told), DARK if dark else LIGHT))
+
+
+def checked_nodes(node: Node | Sequence[Node]) -> tuple[Node, ...]:
+    """The nodes to draw, at least one.  Raises TypeError and ValueError."""
+    roots = tuple(node) if isinstance(node, list | tuple) else (node,)
+    for root in roots:
+        if not isinstance(root, Node):
+            raise TypeError(f"draw_graph needs a node of a record (a Tensor or a Value), got {type(root).__name__}")
+    if not roots:
+        raise ValueError("draw_graph needs at least one node, got an empty list")
+    return roots
+
+
+def item_ids(items: list[Item], taken: Counter[str]) -> list[str]:
+    """A telling id for each box, none twice: its step, its scope, its name; and .op or .from for what is no value."""
+    ids: list[str] = []
+    named: dict[int, str] = {}
+    for item in items:
+        if item.kind in (OP, FAR):
+            name = named[id(item.node)] + (".op" if item.kind == OP else ".from")
+        else:
+            step = "" if item.node.t is None else f"t{item.node.t}."
+            name = step + path_name(item.node, item.node.name or "")
+        ids.append(numbered(name, taken))
+        named.setdefault(id(item.node), ids[-1])
+    return ids

@@ -1,0 +1,1 @@
+"""What a finished picture is made of, and how it becomes a file."""

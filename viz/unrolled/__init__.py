@@ -1,0 +1,1 @@
+"""The unrolled picture: a column per time step."""
