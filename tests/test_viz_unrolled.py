@@ -418,6 +418,8 @@ def test_too_much_to_draw_is_refused(monkeypatch):
         ({"style": "textbok"}, ValueError),
         ({"level": "module"}, ValueError),
         ({"level": 3}, ValueError),
+        ({"folded": True, "style": "text"}, ValueError),
+        ({"folded": True, "tokens": "abcd"}, ValueError),
     ],
 )
 def test_wrong_arguments_are_refused(wrong, error):

@@ -178,7 +178,8 @@ def draw(recorded: Recorded, options: dict[str, Any]) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", NoTimeStepsWarning)
-            return draw_unrolled(recorded.loss, tokens=recorded.tokens, predictions=recorded.predictions, **options)
+            said = {"tokens": recorded.tokens, "predictions": recorded.predictions}
+            return draw_unrolled(recorded.loss, **({} if options["folded"] else said), **options)
     except NoTimeStepsWarning:
         if options["style"] == TEXT:
             raise click.ClickException(f"{TIMELESS}: there is no text of it, take another --style") from None

@@ -107,7 +107,8 @@ def magnitude(values: object) -> float:
     array = values if isinstance(values, np.ndarray) else np.asarray(getattr(values, "data", values))
     flat = array.ravel()
     if flat.dtype == np.float64 or flat.dtype == np.float32:
-        square = float(np.dot(flat, flat))
+        with np.errstate(over="ignore"):
+            square = float(np.dot(flat, flat))
         if 1e-30 < square < 1e30 and flat.size:
             return math.sqrt(square)
     size = np.abs(flat).astype(float)

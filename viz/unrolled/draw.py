@@ -110,6 +110,8 @@ def draw_unrolled(
         colour = None if style == "textbook" else "grad"
     if folded and style in ("textbook", "text"):
         raise ValueError(f'folded=True draws boxes: style must be "ops" or "modules", got {style!r}')
+    if folded and (tokens is not None or predictions is not None):
+        raise ValueError("folded=True draws one step for all: leave out tokens and predictions, which differ by step")
     theme = DARK if dark else LIGHT
 
     def read(at: str) -> Timeline:
