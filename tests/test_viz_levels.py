@@ -193,6 +193,19 @@ def test_a_state_made_in_the_first_step_belongs_to_it():
     assert read_columns(h.sum()).steps == [1, 2, 3, 4]
 
 
+def test_a_loop_that_goes_on_counting_is_the_same_stretch():
+    """Another loop, with lines of its own, from the step after the last of the first."""
+    W, h = Parameter(np.eye(3), name="W"), Tensor(np.zeros((1, 3)), name="h")
+    for _, x in steps(np.ones((3, 1, 3))):
+        h = F.tanh(h @ W + x).named("h")
+    for _, x in steps(np.ones((2, 1, 3)), start=4):
+        h = F.relu(x - h @ W).named("h")
+    timeline = read_columns(h.sum())
+
+    assert timeline.steps == [1, 2, 3, 4, 5]
+    assert set(timeline.stretch) == {0}
+
+
 def test_tokens_by_stretch():
     """Tokens of two stretches, one after the other or by name; too few say how many of each."""
     one = draw_unrolled(seq2seq(2), tokens=["가", "나", "a", "b"]).svg
@@ -218,6 +231,7 @@ def test_attention_is_as_wide_as_its_weight():
     assert {line.ends for line in lines} == {(f"encoder.t{i}.encoder.h", f"decoder.t{t}.decoder.C")
                                              for i in (1, 2, 3) for t in (1, 2, 3)}  # fmt: skip
     by_weight = sorted(lines, key=lambda line: float(line.title.rpartition(" ")[2]))
+    assert len({line.width for line in lines}) > 1
     assert [line.width for line in by_weight] == sorted(line.width for line in lines)
     assert [line.opacity for line in by_weight] == sorted(line.opacity for line in lines)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinygrad_seq import Graph, manual_seed, sweep
+from tinygrad_seq import Graph, Tensor, manual_seed, steps, sweep
 from tinygrad_seq.gradflow import parts
 from tinygrad_seq.models import GRU, LSTM, ManyToMany
 from tinygrad_seq.viz import draw_unrolled
@@ -75,6 +75,18 @@ def test_a_badge_has_the_part_of_its_step():
         assert told == pytest.approx(by_step)
 
 
+def test_what_goes_two_ways_into_one_box_is_added_up():
+    """2 x + 3 x, drawn as one box, sends 5 g back to x along its one edge."""
+    h = Tensor([1.0, -2.0], requires_grad=True, name="h")
+    for _, x in steps(np.ones((3, 2))):
+        x = Tensor(x, requires_grad=True, name="x")
+        h = (x * 2 + x * 3 + h).named("h")
+    timeline, flow = flow_of((h * h).sum(), "modules")
+    into_h = {(timeline.stems[x], timeline.nodes[i].t): s for (x, i), s in flow.edges.items() if i != LANE}
+
+    assert into_h["x", 1] == pytest.approx(5 * np.linalg.norm(2 * h.data))
+
+
 def test_the_legend_has_the_gradient_of_the_whole_weight():
     """Its length beside its shape."""
     loss = rnn()
@@ -94,7 +106,7 @@ def test_a_wider_edge_carries_more():
     widths = [curve.width for curve in by_place]
     numbers = [float(curve.title) for curve in by_place]
 
-    assert len(numbers) == 6
+    assert len(set(widths)) == len(numbers) == 6
     assert sorted(widths) == [width for _, width in sorted(zip(numbers, widths, strict=True))]
 
 

@@ -178,7 +178,7 @@ def draw(recorded: Recorded, options: dict[str, Any]) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", NoTimeStepsWarning)
-            said = {"tokens": recorded.tokens, "predictions": recorded.predictions}
+            said: dict[str, Any] = {"tokens": recorded.tokens, "predictions": recorded.predictions}
             return draw_unrolled(recorded.loss, **({} if options["folded"] else said), **options)
     except NoTimeStepsWarning:
         if options["style"] == TEXT:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass
 
 import graphviz
 
-from ..layout.graphviz_program import Size, course, layout_program, new_graph, node, run
+from ..layout.graphviz_program import Size, answered, course, layout_program, new_graph, node
 from ..pictures.courses import Course
 from ..pictures.picture import Point
 from .clusters import Cluster
@@ -118,7 +117,7 @@ def room(size: Size) -> str:
 
 def placed(source: str, boxes: int, clusters: int) -> Layout:
     """What the layout program answers, for that many boxes and clusters."""
-    answer = json.loads(run((*layout_program(), "-Tjson0"), source))
+    answer = answered(layout_program(), source)
     left, bottom, right, top = map(float, answer["bb"].split(","))
     centres: list[Point] = [(0.0, 0.0)] * boxes
     frames: list[Frame] = [(0.0, 0.0, 0.0, 0.0)] * clusters

@@ -175,36 +175,52 @@ def prefixes(scope: str) -> list[str]:
 
 def merge_units(timeline: Timeline, home: dict[int, int], units: dict[int, object]) -> None:
     """Let the last node of each unit stand for the whole, unless that would send an edge into what it came from."""
-    members: dict[object, list[int]] = defaultdict(list)
-    for i in range(len(timeline.nodes)):
-        if timeline.role[i] == STEP and (i in units or home.get(i) in units):
-            unit = units.get(i, units.get(home.get(i, i)))
-            members[unit].append(i)
     users = users_of(timeline)
-    for unit, nodes in members.items():
-        inside = set(nodes)
-        if len(nodes) < 2 or not convex(timeline, inside, users):
+    for i in (i for i, role in enumerate(timeline.role) if role == STEP):
+        home.setdefault(i, i)
+    for i in sorted(home, reverse=True):  # what belongs to a unit does not belong to a name outside of it
+        if i in units:
+            home[i] = home[i] if units.get(home[i]) == units[i] else i
+        elif home[i] != i:
+            homes = {home.get(user, user) for user in users[i]}
+            home[i] = homes.pop() if len(homes) == 1 else i
+    group: dict[int, list[int]] = defaultdict(list)  # what each node stands for
+    for i in sorted(home):
+        group[home[i]].append(i)
+    members: dict[object, list[int]] = defaultdict(list)
+    for to, nodes in group.items():
+        unit = units.get(to) or next((units[i] for i in nodes if i in units), None)
+        if unit is not None:
+            members[unit].append(to)
+    for unit, heads in members.items():
+        nodes = [i for to in heads for i in group[to]]
+        if len(nodes) < 2 or not convex(timeline, set(heads), home, group, users):
             continue
+        inside = set(nodes)
         ends = [i for i in nodes if any(user not in inside for user in users[i])] or nodes
         last = max(ends, key=lambda i: (bool(timeline.stems[i]), i))
-        for i in nodes:
-            home[i] = last
+        for to in heads:
+            del group[to]
+        group[last] = sorted(nodes)
+        home.update(dict.fromkeys(nodes, last))
         timeline.units[last] = unit[-1]  # type: ignore[index]
-    for i in list(home):  # what leads only into a node that now is part of another
-        while home[i] != home.get(home[i], home[i]):
-            home[i] = home[home[i]]
 
 
-def convex(timeline: Timeline, inside: set[int], users: list[list[int]]) -> bool:
-    """Whether no way leads out of a set of nodes of one step and back into it within the step."""
+def convex(
+    timeline: Timeline, inside: set[int], home: dict[int, int], group: dict[int, list[int]], users: list[list[int]]
+) -> bool:
+    """Whether no way leads out of a set of boxes of one step and back into it within the step."""
     column = timeline.column[next(iter(inside))]
-    waiting = [u for i in inside for u in users[i] if u not in inside and timeline.column[u] == column]
-    seen = set(waiting)
+
+    def following(box: int) -> set[int]:
+        return {home[u] for i in group[box] for u in users[i] if u in home and timeline.column[u] == column} - {box}
+
+    seen = {box for one in inside for box in following(one)} - inside
+    waiting = list(seen)
     while waiting:
-        for user in users[waiting.pop()]:
-            if user in inside:
-                return False
-            if user not in seen and timeline.column[user] == column:
-                seen.add(user)
-                waiting.append(user)
+        after = following(waiting.pop())
+        if after & inside:
+            return False
+        waiting += after - seen
+        seen |= after
     return True

@@ -21,6 +21,7 @@ from .lines import Key
 MOVING = {"reshape", "transpose", "broadcast_to", "flip", "getitem", "stack", "concat"}
 # Ops that add up products along an axis: an element's label is the one that all its summands have.
 JOINING = {"matmul", "affine", "einsum"}
+GATHERS = {"stack": 1, "concat": 2}  # ops that put steps together, and of how many one can tell
 NONE = -1.0  # the label of what belongs to no step
 Labels = np.ndarray
 
@@ -56,7 +57,7 @@ class Memories:
     def label_gathers(self) -> None:
         """Label what is stacked or joined from what is the same at several steps."""
         for i, node in enumerate(self.nodes):
-            if node.op is not None and node.op.name in ("stack", "concat") and len(self.inputs[i]) > 1:
+            if node.op is not None and len(self.inputs[i]) >= GATHERS.get(node.op.name, len(self.nodes)):
                 rows = [self.unmoved(x) for x in self.inputs[i]]
                 times = [self.times[x] for x in rows]
                 alike = len({(self.lines[x][0], self.lines[x][2]) for x in rows}) == 1
@@ -85,7 +86,7 @@ class Memories:
                 if self.times[x] is None:
                     taking.setdefault((x, self.lines[i]), []).append(i)
         for (x, _), takers in taking.items():
-            if len(takers) < 2:
+            if len(takers) < 2 and x not in self.labels:
                 continue
             if x in self.labels:
                 rows = [self.single(self.taken(i, self.labels[x])) for i in takers]

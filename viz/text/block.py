@@ -50,7 +50,9 @@ class Block:
             write(write(sheet.heading - width_of(heading), y, heading), y, said)
         for n, group in enumerate(groups):
             if group.cell and self.begins and (n + 1 == len(groups) or groups[n + 1].cell != group.cell):
-                write(0, sheet.between[n], sheet.cell_name(group.cell))
+                free = sheet.margin + sheet.before - 1
+                said = cut(sheet.cell_name(group.cell), free, self.signs.ellipsis) if free > 1 else ""
+                write(0, sheet.between[n], said)
         room = sheet.margin + sheet.before - 2
         for words, kind, y in ((sheet.predictions, "predictions", 0), (sheet.tokens, "tokens", sheet.bottom + 1)):
             if words and self.begins and len(kind) <= room:
