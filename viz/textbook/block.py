@@ -56,7 +56,9 @@ class Frame:
         self.line = {row: heights[n][0] for n, row in enumerate(self.rows)}
         self.grid = Grid(self.xs, self.ys)
         for part in cell.parts:
-            self.grid.taken.update((x, self.line[cell.rows[part]]) for x in self.columns[self.stack[part]])
+            lines, y = self.columns[self.stack[part]], self.line[cell.rows[part]]
+            self.grid.taken.update((x, y) for x in lines)
+            self.grid.fronts.update([(lines[0] - 1, y), (lines[-1] + 1, y), *((x, y + n) for x in lines for n in (-1, 1))])
 
     def feet_of(self, part: Part, taken: int) -> int:
         """How many lines a part needs for the wires that enter it from below: an odd number."""

@@ -49,6 +49,7 @@ class Grid:
         self.taken: set[Vertex] = set()  # where something stands; the rim of the grid too
         self.taken.update((x, y) for x in range(len(xs)) for y in (0, len(ys) - 1))
         self.taken.update((x, y) for x in (0, len(xs) - 1) for y in range(len(ys)))
+        self.fronts: set[Vertex] = set()  # before the ends of wires still to come: no other wire has a corner here
         self.wires: dict[Hashable, Wire] = {}
         self.used: dict[Vertex, dict[Hashable, int]] = {}  # which wires are there, and to which sides they lead
         self.edges: set[tuple[Vertex, int]] = set()  # first vertex, level or upright
@@ -60,8 +61,9 @@ class Grid:
 
         The search is A* (Hart, Nilsson and Raphael 1968): no way is shorter than straight to where the goals are.
         """
-        wire = self.wires.setdefault(name, Wire())
+        wire, sources, goals = self.wires.setdefault(name, Wire()), list(sources), list(goals)
         targets = {(goal.at, goal.way): goal.cost for goal in goals if (goal.at, goal.way) not in self.ports}
+        own = {*(beside(port.at, port.way) for port in sources), *(beside(port.at, port.way + 2) for port in goals)}
         ends = {at for at, _ in targets}
         if not ends:
             return None
@@ -73,7 +75,7 @@ class Grid:
             return max(left - x, x - right, 0.0) + max(top - y, y - bottom, 0.0)
 
         waiting: list[tuple[float, int, float, Vertex, int, State | None, Vertex]] = []
-        for cost, at, way in self.starts(name, wire, sources):
+        for cost, at, way in self.starts(name, wire, sources, self.fronts - own):
             step = self.ahead(at, way, name, ends)
             if step:
                 cost += step[0]
@@ -92,7 +94,8 @@ class Grid:
                 if (at, way) in targets and (best is None or cost + targets[at, way] < best[0]):
                     best = cost + targets[at, way], (at, way)
                 continue
-            for turn in (way,) if at in self.used else (way, (way + 1) % 4, (way + 3) % 4):  # no corner on another wire
+            straight_on = at in self.used or (at in self.fronts and at not in own)  # no corner on another wire
+            for turn in (way,) if straight_on else (way, (way + 1) % 4, (way + 3) % 4):
                 step = self.ahead(at, turn, name, ends)
                 if step and (step[1], turn) not in before:
                     count += 1
@@ -100,20 +103,21 @@ class Grid:
                     heappush(waiting, (total + ahead_of(step[1]), count, total, step[1], turn, (at, way), start))
         return None if best is None else self.lay(name, wire, before, best[1])
 
-    def starts(self, name: Hashable, wire: Wire, sources: Iterable[Port]) -> Iterator[tuple[float, Vertex, int]]:
-        """Where a way may begin: cost, vertex, direction."""
+    def starts(
+        self, name: Hashable, wire: Wire, sources: Iterable[Port], closed: Collection[Vertex]
+    ) -> Iterator[tuple[float, Vertex, int]]:
+        """Where a way may begin: cost, vertex, direction.  closed: where no fork may be."""
         for source in sources:
             if (source.at, (source.way + 2) % 4) not in self.ports:
                 yield source.cost + (CORNER if wire.ways else 0.0), source.at, source.way
         for at in wire.ways:
-            if at not in self.taken and at not in wire.ends and len(self.used[at]) == 1:
+            if at not in self.taken and at not in wire.ends and at not in closed and len(self.used[at]) == 1:
                 for way in range(4):
                     yield FORK + TURN * (not self.used[at][name] >> (way + 2) % 4 & 1), at, way
 
     def ahead(self, at: Vertex, way: int, name: Hashable, ends: Collection[Vertex]) -> tuple[float, Vertex] | None:
         """The cost of going one vertex further, and that vertex; None where there is no way."""
-        dx, dy = STEP[way]
-        x, y = to = at[0] + dx, at[1] + dy
+        x, y = to = beside(at, way)
         if not (0 <= x < len(self.xs) and 0 <= y < len(self.ys)):
             return None
         if (at if way < LEFT else to, way % 2) in self.edges or (to in self.taken and to not in ends):
@@ -168,6 +172,12 @@ class Grid:
         upright = {at[0] for at, way in self.edges if way == DOWN % 2}
         level = {at[1] for at, way in self.edges if way == RIGHT % 2}
         return upright, level
+
+
+def beside(at: Vertex, way: int) -> Vertex:
+    """The next vertex in a direction."""
+    dx, dy = STEP[way % 4]
+    return at[0] + dx, at[1] + dy
 
 
 def way_of(a: Vertex, b: Vertex) -> int:
