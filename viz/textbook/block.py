@@ -58,7 +58,8 @@ class Frame:
         for part in cell.parts:
             lines, y = self.columns[self.stack[part]], self.line[cell.rows[part]]
             self.grid.taken.update((x, y) for x in lines)
-            self.grid.fronts.update([(lines[0] - 1, y), (lines[-1] + 1, y), *((x, y + n) for x in lines for n in (-1, 1))])
+            self.grid.fronts.update([(lines[0] - 1, y), (lines[-1] + 1, y)])
+            self.grid.fronts.update((x, y + n) for x in lines for n in (-1, 1))
 
     def feet_of(self, part: Part, taken: int) -> int:
         """How many lines a part needs for the wires that enter it from below: an odd number."""
