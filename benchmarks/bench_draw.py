@@ -7,7 +7,9 @@ process of its own, with a limit of time; the time is that from the record to th
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -92,16 +94,17 @@ def measured(name: str, T: int, show: str, rounds: int) -> str:
     """The median of some runs, in words."""
     runs = []
     for _ in range(rounds):
+        command = [sys.executable, __file__, name, str(T), show]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        process = subprocess.Popen(command, **pipes, text=True, start_new_session=True)
         try:
-            done = subprocess.run(
-                [sys.executable, __file__, name, str(T), show],
-                capture_output=True, timeout=LIMIT, check=True, text=True,
-            )
+            said, failed = process.communicate(timeout=LIMIT)
         except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # the layout program that it waits for too
             return f"not done after {LIMIT} s"
-        except subprocess.CalledProcessError as error:
-            return f"failed: {(error.stderr.strip().splitlines() or ['no word'])[-1][:70]}"
-        runs.append(json.loads(done.stdout.splitlines()[-1]))
+        if process.returncode:
+            return f"failed: {(failed.strip().splitlines() or ['no word'])[-1][:70]}"
+        runs.append(json.loads(said.splitlines()[-1]))
     middle = {key: median(run[key] for run in runs) for key in runs[0]}
     more = f"  {middle['MB']:,.0f} MB" if "MB" in middle else ""
     return f"{middle['seconds']:7.2f} s  {middle['kB']:9,.0f} kB{more}"
