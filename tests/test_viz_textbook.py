@@ -20,7 +20,7 @@ from tinygrad_seq.viz.reading.elision import shown_steps
 from tinygrad_seq.viz.reading.templates import exits, read_templates
 from tinygrad_seq.viz.textbook.parts import GATE, JOINT, LINEAR, POINTWISE, PRODUCT
 from tinygrad_seq.viz.textbook.style import TextbookPlan, textbook_face, textbook_parts, textbook_plan
-from tinygrad_seq.viz.textbook.wires import LEFT, RIGHT, ROUND, UP, Grid, Port, rounded
+from tinygrad_seq.viz.textbook.wires import DOWN, LEFT, RIGHT, ROUND, UP, Grid, Port, rounded
 from tinygrad_seq.viz.unrolled.draw import largest
 from tinygrad_seq.viz.unrolled.faces import Badges
 from tinygrad_seq.viz.unrolled.scene import Scene
@@ -231,11 +231,11 @@ def cells(draw):
 class Written:
     """A random cell, run: every op of the program, then the new values of its states."""
 
-    def __init__(self, cell):
+    def __init__(self, cell, *, reverse=False):
         self.ops, self.carried = cell
         self.rng, self.weights = np.random.default_rng(0), {}
         self.run(enumerate(np.ones((1, 1, N))))  # the weights are made outside of time
-        self.loss = self.run(steps(np.ones((3, 1, N))))
+        self.loss = self.run(steps(np.ones((3, 1, N)), reverse=reverse))
 
     def weight(self, name, *shape):
         if name not in self.weights:
@@ -289,13 +289,33 @@ class Written:
 
 
 @settings(max_examples=60, deadline=None)
-@given(cells())
-def test_any_cell(cell):
+@given(cells(), st.booleans())
+def test_any_cell(cell, reverse):
     """Whatever a cell computes: nothing overlaps, wires have right angles and are never on each other, states level."""
-    scene, parts, plans = read(Written(cell).loss, random=True)
+    scene, parts, plans = read(Written(cell, reverse=reverse).loss, random=True)
 
     check(scene, parts, plans)
     assert plans or not {"gate", "keep or take"} & {kind for kind, _ in cell[1]}
+    assert all(inner.reverse == reverse for _, plan in plans for inner in plan.cells)
+
+
+CROWDED = [
+    ((("joined", (0,)), ("joined", (4, 0)), ("joined", (0,))), (("gate", 0), ("gate", 4), ("gate", 5))),
+    ((("joined", (0,)),) * 3 + (("joined", (3, 0, 1)),), (("gate", 0), ("gate", 7), ("gate", 0))),
+    (
+        (("peephole", (1,)), ("peephole", (1, 4)), ("joined", (0,)), ("mul", (4, 0))),
+        (("blend", 7), ("mul", 5), ("gate", 0)),
+    ),
+]
+
+
+@pytest.mark.parametrize("cell", CROWDED)
+def test_where_a_wire_is_to_begin_or_end_no_other_is_in_its_way(cell):
+    """Cells whose wires come close to each other's ends are drawn too."""
+    scene, parts, plans = read(Written(cell).loss)
+
+    assert plans
+    check(scene, parts, plans)
 
 
 def named(scene, parts):
@@ -354,6 +374,16 @@ def test_layer_norm_and_peepholes_belong_to_their_gate():
     (gate,) = [i for i in scene.timeline.members[1] if parts.kinds.get(i) == GATE]
     assert len([s for s in scene.face(gate).segments if s.fill]) == 4
     assert {scene.timeline.stems[i] for i in scene.drawn_inputs(gate)} == {"x", "C"}
+
+
+def test_a_state_that_is_linear_in_weights_still_merges_with_x():
+    """Of h = [h, x] W, which meets no activation, the lines of h and x merge before W."""
+    (W,) = weights(W=(2 * N, N))
+    h = Parameter(np.zeros((1, N)), name="h")
+    for _, x in steps(np.ones((3, 1, N))):
+        h = (F.concat([h, Tensor(x, name="x")], axis=-1) @ W).named("h")
+
+    assert kinds(*read(h.sum())[:2]) == {JOINT: 1, LINEAR: 1, None: 1}
 
 
 @pytest.mark.parametrize(("model", "state"), [("LSTM", "C"), ("GRU", "h"), ("lecture GRU", "h")])
@@ -432,6 +462,16 @@ def test_what_is_made_of_constants_in_the_first_step_stands_where_x_does():
     )
 
     assert plan.centres[given] == plan.centres[x]
+
+
+def test_there_is_room_below_what_looks_at_other_steps():
+    """Lines of attention need a place to arrive at: below what they lead to is more room."""
+    drawing = draw_unrolled(MODELS["attention"](), style="textbook")
+    boxes = {part.id: part for part in drawing.picture.walk() if isinstance(part, Box)}
+    circles = parts_of(drawing, Panel, "output")
+    (looking,) = [box for name, box in boxes.items() if name.startswith("t3.") and box.kind == "module"]
+
+    assert circles[2].y - (looking.y + looking.height / 2) > 40
 
 
 def test_without_a_cell_there_is_no_plan():
@@ -545,6 +585,26 @@ def test_wires_cross_straight_and_never_share_a_line():
 
     assert set(first) & set(second) == {(3, 3)}
     assert grid.used[3, 3].keys() == {"a", "b"}
+
+
+def test_a_wire_rather_goes_around_than_across():
+    """A small detour is better than a crossing."""
+    grid = open_grid(9)
+    grid.connect("a", [Port((0, 4), RIGHT)], [Port((5, 4), RIGHT)])
+    way = grid.connect("b", [Port((5, 0), DOWN)], [Port((5, 8), DOWN)])
+
+    assert way
+    assert all(len(wires) == 1 for wires in grid.used.values())
+
+
+def test_no_wire_passes_over_the_corner_of_another():
+    """Where a wire turns, another would seem to lead on: it goes by another line."""
+    grid = open_grid()
+    grid.connect("a", [Port((0, 3), RIGHT)], [Port((3, 0), UP)])
+    way = grid.connect("b", [Port((6, 3), LEFT)], [Port((3, 6), DOWN)])
+
+    assert way
+    assert (3, 3) not in way
 
 
 def test_a_wire_forks():

@@ -81,7 +81,7 @@ class Ground:
                 for end in level.cell.ends(FROM_BELOW, STATE_BELOW, TO_ABOVE):
                     x = self.line(level.cell.left + level.cell.terminal(end)[0])
                     above = end.kind == TO_ABOVE
-                    self.grid.fronts.add((x, level.lines[0] - 1 if above else level.lines[-1] + 1))
+                    self.grid.kept.add((x, level.lines[0] - 1 if above else level.lines[-1] + 1))
 
     def height_of(self, level: Level) -> float:
         """How high a level is."""

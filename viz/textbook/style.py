@@ -20,15 +20,15 @@ from ..reading.columns import STEP
 from ..reading.lines import Key
 from ..reading.templates import Template
 from ..unrolled.edges import goes_on, neighbour
-from ..unrolled.scene import GUTTER, Scene
+from ..unrolled.scene import Scene
 from .faces import CIRCLE, DOT, in_colours, pill_width, textbook_face
 from .layout import Sketch, TextbookPlan, place_textbook
 from .parts import JOINT, PRODUCT, Parts, textbook_parts
-from .rows import SIDE
 
 __all__ = ["Parts", "TextbookPlan", "textbook_dress", "textbook_face", "textbook_parts", "textbook_plan"]
 
 LINE: dict[str, Any] = {"stroke": STRONG, "width": 1.5}  # how the wires of the figure look
+EDGE, NAME = 16.0, 30.0  # how far from the edge of a column the name of a state begins, and how wide it may be
 Item = TypeVar("Item", bound=Hashable)
 
 
@@ -159,7 +159,7 @@ def state_names(scene: Scene, plan: TextbookPlan, nodes: Mapping[Key, int], dx: 
     for key, height in plan.lanes.items():
         i = nodes.get(key)
         if i is not None and key in plan.exits and scene.timeline.stems[i] and goes_on(scene, i):
-            label = symbol(shorten(scene.timeline.stems[i], 2 * SIDE, 12), scene.time_of(i))
-            x = dx + (-GUTTER / 2 if key in plan.backward else plan.width + GUTTER / 2)
-            parts.append(Text(x, dy + height - 6, label, 12, kind="state"))
+            label = symbol(shorten(scene.timeline.stems[i], NAME, 12), scene.time_of(i))
+            x, anchor = (EDGE, "end") if key in plan.backward else (plan.width - EDGE, "start")
+            parts.append(Text(x + dx, dy + height - 6, label, 12, anchor=anchor, kind="state"))
     return parts

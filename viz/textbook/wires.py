@@ -49,7 +49,8 @@ class Grid:
         self.taken: set[Vertex] = set()  # where something stands; the rim of the grid too
         self.taken.update((x, y) for x in range(len(xs)) for y in (0, len(ys) - 1))
         self.taken.update((x, y) for x in (0, len(xs) - 1) for y in range(len(ys)))
-        self.fronts: set[Vertex] = set()  # before the ends of wires still to come: no other wire has a corner here
+        self.fronts: set[Vertex] = set()  # before places where wires begin and end: no other wire has a corner there
+        self.kept: set[Vertex] = set()  # and where no other wire even passes
         self.wires: dict[Hashable, Wire] = {}
         self.used: dict[Vertex, dict[Hashable, int]] = {}  # which wires are there, and to which sides they lead
         self.edges: set[tuple[Vertex, int]] = set()  # first vertex, level or upright
@@ -57,51 +58,17 @@ class Grid:
         self.near = [[m for m, other in enumerate(xs) if m != n and abs(x - other) < CLOSE] for n, x in enumerate(xs)]
 
     def connect(self, name: Hashable, sources: Iterable[Port], goals: Iterable[Port]) -> list[Vertex] | None:
-        """Lead a wire on to one of the goals, from its sources or from what is laid of it; the whole way, or None.
-
-        The search is A* (Hart, Nilsson and Raphael 1968): no way is shorter than straight to where the goals are.
-        """
-        wire, sources, goals = self.wires.setdefault(name, Wire()), list(sources), list(goals)
-        targets = {(goal.at, goal.way): goal.cost for goal in goals if (goal.at, goal.way) not in self.ports}
-        own = {*(beside(port.at, port.way) for port in sources), *(beside(port.at, port.way + 2) for port in goals)}
-        ends = {at for at, _ in targets}
+        """Lead a wire on to one of the goals, from its sources or from what is laid of it; the whole way, or None."""
+        wire, begins = self.wires.setdefault(name, Wire()), list(sources)
+        ends = [goal for goal in goals if (goal.at, goal.way) not in self.ports]
         if not ends:
             return None
-        left, right = min(self.xs[x] for x, _ in ends), max(self.xs[x] for x, _ in ends)
-        top, bottom = min(self.ys[y] for _, y in ends), max(self.ys[y] for _, y in ends)
-
-        def ahead_of(at: Vertex) -> float:
-            x, y = self.xs[at[0]], self.ys[at[1]]
-            return max(left - x, x - right, 0.0) + max(top - y, y - bottom, 0.0)
-
-        waiting: list[tuple[float, int, float, Vertex, int, State | None, Vertex]] = []
-        for cost, at, way in self.starts(name, wire, sources, self.fronts - own):
-            step = self.ahead(at, way, name, ends)
-            if step:
-                cost += step[0]
-                heappush(waiting, (cost + ahead_of(step[1]), len(waiting), cost, step[1], way, None, at))
-        before: dict[State, tuple[State | None, Vertex]] = {}
-        count = len(waiting)
-        best: tuple[float, State] | None = None
-        while waiting:
-            least, _, cost, at, way, came, start = heappop(waiting)
-            if best is not None and least >= best[0]:
-                break
-            if (at, way) in before:
-                continue
-            before[at, way] = came, start
-            if at in ends:
-                if (at, way) in targets and (best is None or cost + targets[at, way] < best[0]):
-                    best = cost + targets[at, way], (at, way)
-                continue
-            straight_on = at in self.used or (at in self.fronts and at not in own)  # no corner on another wire
-            for turn in (way,) if straight_on else (way, (way + 1) % 4, (way + 3) % 4):
-                step = self.ahead(at, turn, name, ends)
-                if step and (step[1], turn) not in before:
-                    count += 1
-                    total = cost + step[0] + (CORNER if turn != way else 0.0)
-                    heappush(waiting, (total + ahead_of(step[1]), count, total, step[1], turn, (at, way), start))
-        return None if best is None else self.lay(name, wire, before, best[1])
+        own = {*(beside(port.at, port.way) for port in begins), *(beside(port.at, port.way + 2) for port in ends)}
+        search = Search(self, name, ends, self.fronts - own, self.kept - own)
+        for cost, at, way in self.starts(name, wire, begins, search.corners):
+            search.begin(cost, at, way)
+        end = search.run()
+        return None if end is None else self.lay(name, wire, search.before, end)
 
     def starts(
         self, name: Hashable, wire: Wire, sources: Iterable[Port], closed: Collection[Vertex]
@@ -114,21 +81,6 @@ class Grid:
             if at not in self.taken and at not in wire.ends and at not in closed and len(self.used[at]) == 1:
                 for way in range(4):
                     yield FORK + TURN * (not self.used[at][name] >> (way + 2) % 4 & 1), at, way
-
-    def ahead(self, at: Vertex, way: int, name: Hashable, ends: Collection[Vertex]) -> tuple[float, Vertex] | None:
-        """The cost of going one vertex further, and that vertex; None where there is no way."""
-        x, y = to = beside(at, way)
-        if not (0 <= x < len(self.xs) and 0 <= y < len(self.ys)):
-            return None
-        if (at if way < LEFT else to, way % 2) in self.edges or (to in self.taken and to not in ends):
-            return None
-        cost = abs(self.xs[x] - self.xs[at[0]]) + abs(self.ys[y] - self.ys[at[1]])
-        if to in self.used and to not in ends:
-            for other, sides in self.used[to].items():
-                if other == name or sides != STRAIGHT[1 - way % 2]:
-                    return None
-                cost += CROSSING
-        return cost, to
 
     def lay(
         self,
@@ -172,6 +124,76 @@ class Grid:
         upright = {at[0] for at, way in self.edges if way == DOWN % 2}
         level = {at[1] for at, way in self.edges if way == RIGHT % 2}
         return upright, level
+
+
+class Search:
+    """The search for the cheapest way to one of several ends, A* (Hart, Nilsson and Raphael 1968).
+
+    No way is shorter than straight to the rectangle where the ends are.  corners, closed: where this wire may have no
+    corner, and where it may not be.
+    """
+
+    def __init__(
+        self, grid: Grid, name: Hashable, ends: Sequence[Port], corners: Collection[Vertex], closed: Collection[Vertex]
+    ) -> None:
+        self.grid, self.name, self.corners, self.closed = grid, name, corners, closed
+        self.targets = {(end.at, end.way): end.cost for end in ends}
+        self.ends = {end.at for end in ends}
+        xs, ys = [grid.xs[x] for x, _ in self.ends], [grid.ys[y] for _, y in self.ends]
+        self.left, self.right, self.top, self.bottom = min(xs), max(xs), min(ys), max(ys)
+        self.before: dict[State, tuple[State | None, Vertex]] = {}  # where a way came from, and where it began
+        self.waiting: list[tuple[float, int, float, Vertex, int, State | None, Vertex]] = []
+        self.count = 0
+
+    def begin(self, cost: float, at: Vertex, way: int) -> None:
+        """Let ways begin at a vertex."""
+        self.go_on(cost, at, way, None, at)
+
+    def go_on(self, cost: float, at: Vertex, way: int, came: State | None, start: Vertex) -> None:
+        """Take one vertex further what has come to `at`, where there is a way."""
+        to = beside(at, way)
+        more = self.cost_to(at, to, way)
+        if more is not None and (to, way) not in self.before:
+            self.count += 1
+            (x, y), cost = to, cost + more
+            left, up = self.grid.xs[x], self.grid.ys[y]
+            ahead = max(self.left - left, left - self.right, 0.0) + max(self.top - up, up - self.bottom, 0.0)
+            heappush(self.waiting, (cost + ahead, self.count, cost, to, way, came, start))
+
+    def cost_to(self, at: Vertex, to: Vertex, way: int) -> float | None:
+        """The cost of going one vertex further; None where there is no way."""
+        grid, (x, y) = self.grid, to
+        if not (0 <= x < len(grid.xs) and 0 <= y < len(grid.ys)) or to in self.closed:
+            return None
+        if (at if way < LEFT else to, way % 2) in grid.edges or (to in grid.taken and to not in self.ends):
+            return None
+        cost = abs(grid.xs[x] - grid.xs[at[0]]) + abs(grid.ys[y] - grid.ys[at[1]])
+        if to in grid.used and to not in self.ends:
+            for other, sides in grid.used[to].items():
+                if other == self.name or sides != STRAIGHT[1 - way % 2]:
+                    return None
+                cost += CROSSING
+        return cost
+
+    def run(self) -> State | None:
+        """The end of the cheapest way, and how it arrives there; None where there is no way."""
+        best: tuple[float, State] | None = None
+        while self.waiting:
+            least, _, cost, at, way, came, start = heappop(self.waiting)
+            if best is not None and least >= best[0]:
+                break
+            if (at, way) in self.before:
+                continue
+            self.before[at, way] = came, start
+            if at in self.ends:
+                if (at, way) in self.targets and (best is None or cost + self.targets[at, way] < best[0]):
+                    best = cost + self.targets[at, way], (at, way)
+                continue
+            self.go_on(cost, at, way, (at, way), start)
+            if at not in self.grid.used and at not in self.corners:  # no corner on another wire
+                for turn in ((way + 1) % 4, (way + 3) % 4):
+                    self.go_on(cost + CORNER, at, turn, (at, way), start)
+        return None if best is None else best[1]
 
 
 def beside(at: Vertex, way: int) -> Vertex:
