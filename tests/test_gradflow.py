@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tinygrad_seq import Parameter, Tensor, gradflow, steps, sweep
 from tinygrad_seq import functional as F
-from tinygrad_seq.errors import GradientError
+from tinygrad_seq.errors import GradientError, UnknownNameError
 
 
 def unrolled(T, seed, turned=False):
@@ -91,7 +91,7 @@ def test_what_is_not_there_is_named():
     """An unknown name lists those there are; a weight that no step uses is said so."""
     _, _, loss = unrolled(2, 0)
 
-    with pytest.raises(GradientError, match=r"no node named 'C'.*only h"):
+    with pytest.raises(UnknownNameError, match=r"no series 'C'.* there is h"):
         gradflow.per_step(loss, "C")
     with pytest.raises(GradientError, match=r"no time step .* uses"):
         gradflow.parts(loss, Parameter([1.0]))

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from tinygrad_seq import Graph, Tensor, manual_seed, steps, sweep
-from tinygrad_seq.gradflow import parts
+from tinygrad_seq.gradflow import magnitude, parts
 from tinygrad_seq.models import GRU, LSTM, ManyToMany
 from tinygrad_seq.viz import draw_unrolled
 from tinygrad_seq.viz.pictures.palette import DARK, LIGHT, EvenScale, GradientScale, scale_of_measure
 from tinygrad_seq.viz.pictures.picture import Box, Curve, Panel, Text
 from tinygrad_seq.viz.reading.columns import read_columns, sort_members
 from tinygrad_seq.viz.reading.levels import apply_level
-from tinygrad_seq.viz.reading.magnitudes import LANE, gradient_flow, magnitude
+from tinygrad_seq.viz.reading.magnitudes import LANE, gradient_flow
 from viz_records import MODELS, lstm, rnn
 
 

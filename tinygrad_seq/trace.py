@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
+from itertools import pairwise
+from operator import attrgetter
 from typing import Any
 from unicodedata import combining, east_asian_width, normalize
 
@@ -58,13 +60,17 @@ class Trace:
                     "Trace(*losses) for a list of them"
                 )
         self.graph = Graph(*outputs)
-        named: dict[str, list[Node]] = {}
+        named: dict[tuple[str, str], list[Node]] = {}
         for node in self.graph.nodes:
-            if node.name and node.t is not None:
-                path = f"{node.scope}/{node.name}" if node.scope else node.name
-                named.setdefault(normalize("NFC", path), []).append(node)
+            if node.name and node.place.t is not None:
+                named.setdefault((node.place.scope, node.name), []).append(node)
+        of_path: dict[str, list[Node]] = {}
+        for (scope, name), nodes in named.items():
+            of_path.setdefault(normalize("NFC", f"{scope}/{name}" if scope else name), []).extend(nodes)
+        if len(of_path) < len(named):  # one name, its letters put together in two ways
+            of_path = {path: sorted(nodes, key=attrgetter("birth")) for path, nodes in of_path.items()}
         self._series: dict[str, list[Node]] = {}
-        for path, nodes in named.items():
+        for path, nodes in of_path.items():
             runs = apart(nodes)
             for number, run in enumerate(runs, 1):
                 self._series[f"{path}#{number}" if len(runs) > 1 else path] = run
@@ -158,6 +164,8 @@ def apart(nodes: list[Node]) -> list[list[Node]]:
     A node that comes at a step already taken begins another series: the second run over the sequence, once time goes
     back to where the first has been; or, within a step, the second of the name.
     """
+    if all(x.place.t < y.place.t for x, y in pairwise(nodes)):  # type: ignore[operator]
+        return [nodes]
     done: list[dict[int | None, Node]] = []
     run: list[dict[int | None, Node]] = []  # the series of the present run over the sequence
     now = None

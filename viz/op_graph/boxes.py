@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_seq.gradflow import magnitude
 from tinygrad_seq.graph import Node
 
 from ..pictures.labels import Label, label_width, number, plain, shorten, spoken, symbol, visible
 from ..pictures.palette import FAINT, INK, NUMBER, PLAIN, QUIET, SAND, SHADE, SOFT, STRONG, ZERO, ink_on
 from ..pictures.picture import Box, Segment
-from ..reading.magnitudes import magnitude
 from ..unrolled.faces import NAMED, ROUND, SIGNS, Face, shape_text, sign_of
 from .measures import Gradients
 from .wiring import COPY, FAR, OP, Item

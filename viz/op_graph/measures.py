@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from tinygrad_seq.backprop import sweep
+from tinygrad_seq.gradflow import magnitude
 from tinygrad_seq.graph import Node
 
 from ..pictures.labels import Label, Run, plain, shorten, visible
-from ..reading.magnitudes import Measure, magnitude, size_of_value
+from ..reading.magnitudes import Measure, size_of_value
 
 
 class Gradients:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_seq.backprop import sweep
+from tinygrad_seq.gradflow import magnitude
 from tinygrad_seq.graph import Node
 
 from .columns import BADGE, HIDDEN, NUMBER, Timeline
@@ -100,19 +101,3 @@ def measured(timeline: Timeline, measure: Measure) -> Flow:
 def size_of_value(node: Node) -> float:
     """‖node‖₂, the length of its value."""
     return magnitude(node.data)
-
-
-def magnitude(values: object) -> float:
-    """The Euclidean norm, without overflow on the way to it."""
-    array = values if isinstance(values, np.ndarray) else np.asarray(getattr(values, "data", values))
-    flat = array.ravel()
-    if flat.dtype == np.float64 or flat.dtype == np.float32:
-        with np.errstate(over="ignore"):
-            square = float(np.dot(flat, flat))
-        if 1e-30 < square < 1e30 and flat.size:
-            return math.sqrt(square)
-    size = np.abs(flat).astype(float)
-    largest = float(size.max(initial=0.0))
-    if largest == 0 or not math.isfinite(largest):
-        return largest
-    return largest * float(np.sqrt(np.sum((size / largest) ** 2)))
