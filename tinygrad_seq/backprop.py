@@ -43,12 +43,17 @@ class Visit:
 
     def contribution(self, i: int) -> Any:
         """What the node adds to the gradient of its input number i; None where nothing goes."""
+        part = self.part(i)
+        return part.array() if isinstance(part, Part) else part
+
+    def part(self, i: int) -> Any:
+        """The contribution to input number i as the rule left it: a product, say, still as its two factors."""
         x, part = self.node.inputs[i], self._sent[i]
         if part is None or not x.requires_grad:
             return None
-        if isinstance(part, Part):
-            return part.array()
-        return part if x.scalar or part.shape == x._data.shape else unbroadcast(part, x, self.node)
+        if isinstance(part, Part) or x.scalar or part.shape == x._data.shape:
+            return part
+        return unbroadcast(part, x, self.node)
 
     def __repr__(self) -> str:
         to = ", ".join(x.name or (x.op.name if x.op else "leaf") for x in self.node.inputs if x.requires_grad)
@@ -178,7 +183,7 @@ def walk(roots: Iterable[tuple[Node, Any]], create_graph: bool = False) -> Itera
             have = pending.get(to)
             if have is None:
                 if to > birth:
-                    raise _stale(node, x)
+                    raise stale(node, x)
                 pending[to] = c
                 nodes[to] = x
                 heappush(heap, -to)
@@ -254,7 +259,7 @@ def anomalies(data: Any, anomaly: str) -> str:
     return f"{wrong} of {np.size(data)} values" if wrong else ""
 
 
-def _stale(node: Node, x: Node) -> StaleGraphError:
+def stale(node: Node, x: Node) -> StaleGraphError:
     return StaleGraphError(
         f"{x!r} was given new data after {node.op.name} used the old{_in(node)}, by an optimiser's step or by "
         "`.data =`: the record no longer holds what it was made from. Compute the loss again before backward"

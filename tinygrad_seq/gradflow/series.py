@@ -11,6 +11,7 @@ import numpy as np
 from ..backprop import seed, walk
 from ..graph import Node
 from .quantities import Quantity, quantity
+from .trend import Verdict, verdict
 
 __all__ = ["PerStep", "Series", "magnitude", "per_step"]
 
@@ -29,11 +30,20 @@ class Series:
         self.norms = np.asarray(norms, float)
         self.nodes = list(nodes)
 
+    @property
+    def by_node(self) -> dict[Node, float]:
+        """The magnitude at the node of each step: to colour a drawing."""
+        return dict(zip(self.nodes, self.norms.tolist()))
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.norms, dtype)
 
     def __len__(self) -> int:
         return len(self.t)
+
+    def verdict(self, *, what: str = "the gradient") -> Verdict:
+        """Whether it vanishes, explodes or stays, going back in time: see `trend.verdict`."""
+        return verdict(self, what=what)
 
     def __repr__(self) -> str:
         shown = [f"{t}: {norm:.3g}" for t, norm in zip(self.t, self.norms, strict=True)]
@@ -51,8 +61,7 @@ class PerStep(Series):
     sign = "‖∂L/∂{name}_t‖"
 
     def __init__(self, over: Quantity, gradients: list[Any]) -> None:
-        norms = [magnitude(g) for g in gradients]
-        super().__init__(over.name, over.t.tolist(), norms, () if over.along else over.nodes)
+        super().__init__(over.name, over.t.tolist(), magnitudes(gradients), () if over.along else over.nodes)
         self.gradients = gradients
 
 
@@ -83,6 +92,19 @@ def per_step(loss: Node, name: Any, *, gradient: Any = None) -> PerStep:
             break  # what is older, such as the weights, takes no part
     gradients = [np.zeros_like(node.data) if found[node] is None else found[node] for node in over.nodes]
     return PerStep(over, over.pieces(gradients))
+
+
+def magnitudes(arrays: Sequence[Any]) -> list[float]:
+    """The Euclidean norm of each: of arrays of one shape all at once, as a call for each takes as long as a rule."""
+    rows = np.stack(arrays).reshape(len(arrays), -1) if len({np.shape(array) for array in arrays}) == 1 else None
+    if rows is None or rows.dtype.kind != "f" or not rows.size:
+        return [magnitude(array) for array in arrays]
+    largest = np.abs(rows).max(axis=1)
+    power = np.frexp(np.where(np.isfinite(largest), largest, 1.0))[1]  # to be near 1 while they are squared: exactly
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = np.ldexp(rows, -power[:, None])
+        norms = np.ldexp(np.sqrt(np.einsum("ij,ij->i", scaled, scaled)), power)
+    return np.where(np.isfinite(largest), norms, largest).tolist()
 
 
 def magnitude(values: object) -> float:
