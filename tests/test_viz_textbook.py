@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tinygrad_seq import Parameter, Tensor, steps
+from tinygrad_seq import Parameter, Tensor, manual_seed, steps
 from tinygrad_seq import functional as F
-from tinygrad_seq.models import GRU, LSTM, RNN, ManyToMany
+from tinygrad_seq.models import GRU, LSTM, RNN, ManyToMany, Seq2Seq
 from tinygrad_seq.viz import draw_unrolled
 from tinygrad_seq.viz.pictures.palette import DARK, LIGHT
 from tinygrad_seq.viz.pictures.picture import Box, Curve, Group, Panel
@@ -513,6 +513,23 @@ def test_the_gradient_colours_gates_and_circles():
 
     assert all(box.fill.startswith(("ramp", "zero")) for box in parts_of(drawing, Box, "gate"))
     assert [panel.fill for panel in outputs] == [boxes[f"t{t}.rnn.h"].fill for t in (1, 2, 3)]
+
+
+def test_ways_up_begin_at_the_circle_of_the_output():
+    """Lines of attention leave a cell where its value leaves it, and pass over the cells, which lie under all else."""
+    manual_seed(0)
+    model = Seq2Seq(
+        LSTM(5, 4), LSTM(5, 4), source_tokens=5, target_tokens=5, attention="dot", padding=0, begin=1, end=2
+    )
+    loss = model.loss(np.array([[3], [4], [3]]), np.array([3]), np.array([[4], [2]]))
+    drawing = draw_unrolled(loss, style="textbook")
+    circles = {(round(p.x + p.width / 2, 3), round(p.y, 3)) for p in parts_of(drawing, Panel, "output")}
+    lines = parts_of(drawing, Curve, "attention")
+    order = [p.kind for p in drawing.picture.walk() if getattr(p, "kind", "") in ("cell-box", "attention")]
+
+    assert len(lines) == 3 * 2
+    assert {(round(x, 3), round(y, 3)) for x, y in (line.points[0] for line in lines)} <= circles
+    assert order == ["cell-box"] * 5 + ["attention"] * 6
 
 
 def test_every_step_is_drawn_alike():

@@ -27,6 +27,7 @@ class Plan:
     backward: set[Key] = field(default_factory=set)  # lanes that run from right to left
     lanes: dict[Key, float] = field(default_factory=dict)  # height of each lane
     sizes: dict[Key, Size] = field(default_factory=dict)
+    heads: dict[Key, Point] = field(default_factory=dict)  # where ways up begin, if not at the node's upper edge
 
 
 @dataclass

@@ -209,6 +209,7 @@ def finished(
         if cell.output is not None:
             circle = End(TO_ABOVE, cell.output)
             x, y = plan.outputs[cell.output] = column.centres[circle]
+            plan.heads[cell.output] = x, y - CIRCLE / 2
             plan.stems[cell.output] = rounded([*cell.inner(cell.output, circle), (x, y + CIRCLE / 2)])
     plan.centres.update({key: plan.centres[like] for key, (like, _) in twins.items()})
     for a, b in template.edges:

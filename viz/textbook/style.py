@@ -89,11 +89,11 @@ def called(scene: Scene, i: int) -> Label:
     return symbol(scene.timeline.stems[i], scene.time_of(i))
 
 
-def textbook_dress(scene: Scene, c: int, column: Iterable[Part]) -> list[Part]:
-    """The parts of column c as the textbook has them: cells behind them, circles of outputs before them."""
+def textbook_dress(scene: Scene, c: int, column: Iterable[Part]) -> tuple[list[Part], list[Part]]:
+    """The cells of column c, which lie under all else, and its parts as the textbook has them."""
     plan = scene.plans[c]
     if not isinstance(plan, TextbookPlan):
-        return list(column)
+        return [], list(column)
     bare = {scene.id_of(i) for i in scene.timeline.members[c] if scene.face(i).kind in (JOINT, PRODUCT)}
     lines, rest = list[Part](), list[Part]()
     for part in column:
@@ -103,9 +103,9 @@ def textbook_dress(scene: Scene, c: int, column: Iterable[Part]) -> list[Part]:
             rest.append(in_colours(part) if isinstance(part, Box) and scene.scale is None else part)
     nodes = {scene.keys[i]: i for i in scene.timeline.members[c]}
     dx, dy = scene.left[c], scene.top[c]
-    return [
-        *cell_boxes(scene, plan, nodes, dx, dy), *lines, *rest, *merges(plan, dx, dy),
-        *circles(scene, plan, nodes, dx, dy), *state_names(scene, plan, nodes, dx, dy),
+    return cell_boxes(scene, plan, nodes, dx, dy), [
+        *lines, *rest, *merges(plan, dx, dy), *circles(scene, plan, nodes, dx, dy),
+        *state_names(scene, plan, nodes, dx, dy),
     ]  # fmt: skip
 
 

@@ -41,18 +41,18 @@ def line(scene: Scene, source: int | tuple[int, int], target: int, weight: float
     """One line of attention."""
     if isinstance(source, tuple):
         item = scene.item(source[0])
-        start, half, straight_up = (item.x + item.width / 2, band + 30), 0.0, False
+        start, straight_up = (item.x + item.width / 2, band + 30), False
         said = f"steps {scene.timeline.steps[source[0]]} to {scene.timeline.steps[source[1]]}"
     else:
-        start, half, straight_up = scene.centres[source], scene.size(source)[1] / 2, direct(scene, source, target)
+        start, straight_up = scene.head(source), direct(scene, source, target)
         said = scene.name(source)
-    end, end_half = scene.centres[target], scene.size(target)[1] / 2
     if straight_up:
-        (x1, y1), (x2, y2) = (start[0], start[1] - half), (end[0], end[1] + end_half)
+        (x1, y1), (x2, y2) = start, scene.centres[target]
+        y2 += scene.size(target)[1] / 2
         bend = (y1 - y2) * 0.45
         points: list[Point] = [(x1, y1), (x1, y1 - bend), (x2, y2 + bend), (x2, y2)]
     else:
-        points = arc(scene, source, start, half, target, end, end_half, band)
+        points = arc(scene, source, start, target, band)
     looks = {"opacity": 1.0, "dashed": True} if weight == 0 else {"opacity": round(0.15 + 0.8 * min(1.0, weight), 3)}
     return Curve(
         tuple(points),
@@ -77,31 +77,21 @@ def direct(scene: Scene, source: int, target: int) -> bool:
     return lower > upper and not between
 
 
-def arc(
-    scene: Scene,
-    source: int | tuple[int, int],
-    start: Point,
-    half: float,
-    target: int,
-    end: Point,
-    end_half: float,
-    band: float,
-) -> list[Point]:
+def arc(scene: Scene, source: int | tuple[int, int], start: Point, target: int, band: float) -> list[Point]:
     """Up from the source, over the columns, down to the target."""
     rise = free_way(scene, source) if isinstance(source, int) else start[0]
-    fall = free_way(scene, target)
-    top = start[1] - half
-    points = [*rising(start[0], rise, top, band)]
+    fall, end = free_way(scene, target), scene.head(target)
+    points = [*rising(*start, rise, band)]
     height = min(HIGHEST, LOWEST + LEVEL * abs(fall - rise))
     reach = (fall - rise) * 0.25
     points += [(rise, band - height), (rise + reach, band - height * 1.15)]
     middle = ((rise + fall) / 2, band - height * 1.15)
     points += [middle, (fall - reach, band - height * 1.15), (fall, band - height), (fall, band)]
-    points += rising(end[0], fall, end[1] - end_half, band)[::-1][1:]
+    points += rising(*end, fall, band)[::-1][1:]
     return points
 
 
-def rising(x: float, way: float, top: float, band: float) -> list[Point]:
+def rising(x: float, top: float, way: float, band: float) -> list[Point]:
     """From the upper edge of a box straight up to the band, stepping aside where something stands above."""
     if way == x:
         return straight((x, top), (x, band))

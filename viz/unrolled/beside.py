@@ -161,8 +161,7 @@ def bus(scene: Scene, i: int, taken: list[int], corner: Point, at: Point) -> lis
     for x in taken:
         if x not in scene.centres:
             continue  # at one of the steps passed over
-        cx, cy = scene.centres[x]
-        top = cy - scene.size(x)[1] / 2
+        cx, top = scene.head(x)
         r = min(8.0, top - y)
         clear = free_way(scene, x)
         rise = straight((cx, top), (cx, y + r))
@@ -194,7 +193,7 @@ def free_way(scene: Scene, x: int) -> float:
     c = scene.timeline.column[x]
     if c is None:
         return scene.centres[x][0]
-    middle, y = scene.centres[x]
+    middle, y = scene.head(x)
     left, right = scene.left[c] + 4, scene.left[c] + scene.plans[c].width - 4
     above = [i for i in scene.timeline.members[c] if scene.centres[i][1] < y and i != x]
     taken = [(scene.centres[i][0], scene.size(i)[0] / 2 + 5) for i in above]

@@ -57,7 +57,9 @@ def compose(
         if item.passed:
             groups.append(gap_column(scene, item, y, height, passing_lanes(scene, item)))
         else:
-            groups.append(step_column(scene, item, frame))
+            ground, group = step_column(scene, item, frame)
+            frames += ground
+            groups.append(group)
             head += caption(predictions, item, words_y, "prediction")
             head += caption(tokens, item, y + height + 24, "token")
     for words, what, at in ((predictions, "prediction", words_y), (tokens, "token", y + height + 24)):
@@ -124,8 +126,10 @@ def drop(first: Plan, plan: Plan) -> float:
     return first.height - plan.height if shared is None else first.lanes[shared] - plan.lanes[shared]
 
 
-def step_column(scene: Scene, item: Item, frame: tuple[float, float, float, float]) -> Group:
-    """The column of one step: its edges, then its nodes, then its number."""
+def step_column(
+    scene: Scene, item: Item, frame: tuple[float, float, float, float]
+) -> tuple[Sequence[Part], Group]:
+    """What lies under all ways, and the column of one step: its edges, then its nodes, then its number."""
     c = item.first
     plan, t = scene.plans[c], scene.timeline.steps[c]
     boxes = []
@@ -135,10 +139,11 @@ def step_column(scene: Scene, item: Item, frame: tuple[float, float, float, floa
     x, y, width, height = frame
     number = Text(x + width / 2, y + height - 10, plain(f"t = {t}"), 11, QUIET, kind="step")
     frames = frame_parts(scene.frames.get(c, []), scene.left[c], scene.top[c])
+    ground: list[Part] = []
     parts: list[Part] = [*frames, *step_edges(scene, c), *boxes]
     if scene.dress is not None:
-        parts = scene.dress(scene, c, parts)
-    return Group(scene.column_id(c), (*parts, number), f"step {t}", frame=frame)
+        ground, parts = scene.dress(scene, c, parts)
+    return ground, Group(scene.column_id(c), (*parts, number), f"step {t}", frame=frame)
 
 
 def brackets(scene: Scene, y: float) -> list[Part]:

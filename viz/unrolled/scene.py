@@ -59,7 +59,7 @@ class Scene:
     measure: str = "gradient"  # what the colours are, in words ...
     measured: Label = ()  # ... and in the legend
     looks: list[Look] = field(default_factory=list)
-    dress: Callable[[Scene, int, list[Part]], list[Part]] | None = None  # gives a column other looks
+    dress: Callable[[Scene, int, list[Part]], tuple[list[Part], list[Part]]] | None = None  # other looks: ground, parts
     values: bool = False  # whether numbers and strips of values are shown
     largest: dict[str, float] = field(default_factory=dict)  # value by name, for the strips
     plans: dict[int, Plan] = field(default_factory=dict)  # by column
@@ -133,6 +133,15 @@ class Scene:
         assert c is not None
         x, y = self.plans[c].centres[self.keys[i]]
         return x + self.left[c], y + self.top[c]
+
+    def head(self, i: int) -> Point:
+        """The upper edge of a node, or of the sign that its value has above it: where what leads upwards begins."""
+        x, y = self.centres[i]
+        c = self.timeline.column[i]
+        head = self.plans[c].heads.get(self.keys[i]) if c is not None else None
+        if c is None or head is None:
+            return x, y - self.size(i)[1] / 2
+        return head[0] + self.left[c], head[1] + self.top[c]
 
     def lane(self, c: int, key: Key) -> float | None:
         """The height at which column c takes or gives the state of that key."""
