@@ -106,9 +106,11 @@ def verdict(series: Any, *, what: str = "the gradient") -> Verdict:
     runs = [_line(*run) for run in _runs(series)]
     kinds = Counter(run.kind for run in runs)
     kind, agreeing = kinds.most_common(1)[0] if runs else ("too short", 0)
-    if 2 * agreeing <= len(runs):
+    disagree = bool(runs) and 2 * agreeing <= len(runs)
+    if disagree:
         kind = "uneven"
-    decay = _decay([run for run in runs if run.last])
+    fitted = disagree or any(run.last for run in runs if run.kind == kind)
+    decay = _decay([run for run in runs if run.last]) if fitted else None
     evidence: dict[str, float] = {"runs": len(runs), "agreeing": kinds[kind]}
     for run in runs:
         if run.kind == kind:
@@ -117,7 +119,7 @@ def verdict(series: Any, *, what: str = "the gradient") -> Verdict:
     if decay:
         names = ("factor", "half_life", "doubling", "low", "high", "r2", "first", "last", "ratio")
         evidence |= {name: getattr(decay, name) for name in names}
-    if runs and 2 * agreeing <= len(runs):
+    if disagree:
         counted = [f"{n} {'is' if n == 1 else 'are'} {k}" for k, n in kinds.most_common()]
         return Verdict(kind, decay, evidence, f"uneven: of {len(runs)} runs, {', '.join(counted)}")
     return Verdict(kind, decay, evidence, _sentence(kind, decay, evidence, what))
@@ -225,7 +227,7 @@ def _decay(lines: list[_Line]) -> Decay | None:
     slopes = np.array([line.slope for line in lines])
     mean, low, high = float(slopes.mean()), NAN, NAN
     if len(lines) > 1:
-        width = _student(len(lines) - 1) * float(slopes.std(ddof=1)) / math.sqrt(len(lines))
+        width = student(len(lines) - 1) * float(slopes.std(ddof=1)) / math.sqrt(len(lines))
         low, high = _power(mean - width), _power(mean + width)
     r2 = float(np.mean([line.r2 for line in lines]))
     ratio = _power(float(np.mean([line.ratio for line in lines])))
@@ -233,7 +235,7 @@ def _decay(lines: list[_Line]) -> Decay | None:
     return Decay(_power(mean), low, high, r2, first, last, ratio)
 
 
-def _student(freedom: int) -> float:
+def student(freedom: int) -> float:
     """The 97.5 % quantile of Student's t: tabled, and from 5 degrees of freedom on Fisher's expansion, to 0.1 %."""
     if freedom < 5:
         return (12.7062, 4.3027, 3.1824, 2.7764)[freedom - 1]
