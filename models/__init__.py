@@ -17,6 +17,7 @@ from .attention import (
 )
 from .build import MODELS, Build, build
 from .experiment import Experiment, Plan
+from .flow import Comparison, compare
 from .generate import generate, sample
 from .heads import ManyToMany, ManyToOne, OneToMany
 from .recurrent import (
@@ -60,6 +61,7 @@ __all__ = [
     "Bias",
     "Build",
     "Checkpoint",
+    "Comparison",
     "DotAttention",
     "Experiment",
     "GRUCell",
@@ -99,6 +101,7 @@ __all__ = [
     "beam",
     "build",
     "causal_mask",
+    "compare",
     "generate",
     "greedy",
     "padding_mask_of",

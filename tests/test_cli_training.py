@@ -55,7 +55,7 @@ def test_the_table_has_every_task(capsys):
     assert run("tasks") == 0
     out = capsys.readouterr().out
     for about in tasks():
-        assert re.search(rf"│ {about.name} +│.*\[\d\] │ .*\d │$", out, re.MULTILINE), about.name
+        assert re.search(rf"│ {about.name} +│.*\[\d+\] │ .*\d │$", out, re.MULTILINE), about.name
         assert about.data in " ".join(out.split())
     assert max(map(len, out.splitlines())) <= 80
 

@@ -12,7 +12,7 @@ from tinygrad_seq.viz.charts import chart_file
 
 GALLERY = ROOT / "docs" / "gallery"
 SCRIPTS = sorted(path.stem for path in GALLERY.glob("*.py") if path.stem != "__main__")
-SLOW = {"seq2seq_attention", "alignment_map", "gates"}  # which train for some seconds
+SLOW = {"seq2seq_attention", "alignment_map", "gates", "influence"}  # which train for some seconds
 KEPT = {path.name for path in GALLERY.iterdir() if path.suffix in (".svg", ".png", ".txt")}
 NUMBER = re.compile(r"[-−]?\d+(\.\d+)?(e[-−]?\d+)?")
 WORD = re.compile(r"<!-- (.*?) -->")  # of a chart, whose letters are curves

@@ -89,6 +89,20 @@ def test_order_is_the_baselines_order(seed, length, batch):
     assert here.bit_generator.state == there.bit_generator.state
 
 
+@given(SEEDS, st.integers(2, 200), st.integers(2, 26), st.integers(1, 60))
+def test_recall_asks_for_the_first_symbol(seed, length, symbols, batch):
+    """The label is the first token, which is a symbol; all others are distractors, drawn after it."""
+    made, there = task("recall", length=length, symbols=symbols, batch=batch), np.random.default_rng(seed)
+    tokens, labels, lengths = made.draw(np.random.default_rng(seed))
+    symbol, rest = there.integers(0, symbols, batch), there.integers(0, 4, (batch, length))
+
+    np.testing.assert_array_equal(labels, symbol)
+    np.testing.assert_array_equal(tokens[0], 4 + symbol)
+    np.testing.assert_array_equal(tokens[1:], rest.T[1:])
+    assert made.source.decode(tokens[:1, 0]) == made.target.decode(labels[:1])
+    assert (tokens.shape, made.num_classes, made.num_tokens, lengths) == ((length, batch), symbols, symbols + 4, None)
+
+
 GOLDEN = {
     "adding": (
         {"length": 4, "batch": 3},
@@ -102,6 +116,13 @@ GOLDEN = {
         {
             0: ([7, 6, 5, 0, 0, 0, 9, 0, 0, 0], [5, 1, 2]),
             7: ([8, 6, 6, 0, 0, 0, 9, 0, 0, 0], [6, 7, 1]),
+        },
+    ),
+    "recall": (
+        {"length": 8, "symbols": 5, "batch": 3},
+        {
+            0: ([8, 1, 0, 0, 0, 0, 3, 2], [4, 3, 2]),
+            7: ([8, 2, 3, 3, 0, 0, 1, 1], [4, 3, 3]),
         },
     ),
     "order": (
@@ -140,13 +161,14 @@ def test_reversal_is_backwards(seed, length, symbols, batch, data):
 
 
 def test_what_guessing_gets_is_what_theory_says():
-    """Adding: the variance of a sum of two, 1/6. Copy: K symbols at S of T + 2S steps. Order: one of four."""
-    adding, copy, order = (task(name).baseline("test") for name in ("adding", "copy", "order"))
+    """Adding: the variance of a sum of two, 1/6. Copy: K symbols at S of T + 2S steps. Order, recall: one of four."""
+    adding, copy, order, recall = (task(name).baseline("test") for name in ("adding", "copy", "order", "recall"))
 
     assert adding["mse"] == pytest.approx(1 / 6, abs=0.015)
     assert copy["loss"] == pytest.approx(5 * np.log(8) / 20, rel=0.02)
     assert copy["recalled"] == pytest.approx(1 / 8, abs=0.02)
     assert order["accuracy"] == pytest.approx(1 / 4, abs=0.05)
+    assert recall["accuracy"] == pytest.approx(1 / 4, abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -158,6 +180,9 @@ def test_what_guessing_gets_is_what_theory_says():
         ("order", {"length": 9}, "task order: length must be at least 10, got 9"),
         ("copy", {"delay": 0}, "task copy: delay must be at least 1, got 0"),
         ("copy", {"symbols": 27}, "task copy: symbols must be at most 26, the letters that name them, got 27"),
+        ("recall", {"length": 1}, "task recall: length must be at least 2, got 1"),
+        ("recall", {"symbols": 1}, "task recall: symbols must be at least 2, got 1"),
+        ("recall", {"symbols": 27}, "task recall: symbols must be at most 26, the letters that name them, got 27"),
         ("reversal", {"length": 3, "shortest": 4}, "task reversal: length must be at least 4, got 3"),
     ],
 )

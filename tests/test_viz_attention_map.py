@@ -116,7 +116,7 @@ def test_axes_of_ones_own_are_drawn_into():
     figure = Figure(figsize=(9, 4))
     own = figure.subplots(1, 2)
 
-    assert plot_attention(WEIGHTS, "abc", "xy", numbers=False, ax=own[1]) is own[1]
+    assert plot_attention(WEIGHTS, "abc", "xy", numbers=False, ax=own[1]).ax is own[1]
     assert [len(ax.images) for ax in own] == [0, 1]
     assert len(figure.axes) == 3  # with the bar of colours
     assert dict(mpl.rcParams) == before

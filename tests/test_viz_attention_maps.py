@@ -74,8 +74,8 @@ def test_several_maps_go_into_a_part_of_a_figure(dark):
     """As subfigures of one's own."""
     parts = Figure(figsize=(12, 4), layout="constrained").subfigures(1, 2)
 
-    assert plot_attention_heads([WEIGHTS] * 2, "abc", "xy", figure=parts[0], dark=dark) is parts[0]
-    assert plot_attention_over_training({1: WEIGHTS}, "abc", "xy", figure=parts[1], dark=dark) is parts[1]
+    assert plot_attention_heads([WEIGHTS] * 2, "abc", "xy", figure=parts[0], dark=dark).figure is parts[0]
+    assert plot_attention_over_training({1: WEIGHTS}, "abc", "xy", figure=parts[1], dark=dark).figure is parts[1]
     parts[0].figure.savefig(io.BytesIO(), dpi=20)
 
 

@@ -83,7 +83,7 @@ def test_nothing_global_is_touched():
     before = dict(mpl.rcParams)
     given = Figure().subplots()
 
-    assert plot_gradient_flow(Series([1.0, 2.0]), ax=given) is given
+    assert plot_gradient_flow(Series([1.0, 2.0]), ax=given).ax is given
     assert isinstance(plot_parts(Series([1.0, 2.0])).figure, Figure)
     assert dict(mpl.rcParams) == before
 

@@ -257,8 +257,8 @@ def test_a_part_of_a_figure_is_drawn_into(dark):
     parts = Figure(figsize=(12, 5)).subfigures(1, 2)
     loss = record(LSTM(4, 6))
 
-    assert plot_gates(loss, figure=parts[0], tokens="HELLO", dark=dark) is parts[0]
-    assert plot_gates(loss, figure=parts[1], of="grad", dark=dark) is parts[1]
+    assert plot_gates(loss, figure=parts[0], tokens="HELLO", dark=dark).figure is parts[0]
+    assert plot_gates(loss, figure=parts[1], of="grad", dark=dark).figure is parts[1]
     parts[0].figure.savefig(io.BytesIO(), dpi=20)
 
 

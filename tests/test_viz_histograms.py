@@ -144,8 +144,8 @@ def test_a_part_of_a_figure_is_drawn_into(dark):
     """A SubFigure of one's own."""
     parts = Figure(figsize=(14, 12)).subfigures(1, 2)
 
-    assert plot_histograms(model(), figure=parts[0], dark=dark, title="t") is parts[0]
-    assert plot_histograms({"x": [1.0]}, figure=parts[1], dark=dark) is parts[1]
+    assert plot_histograms(model(), figure=parts[0], dark=dark, title="t").figure is parts[0]
+    assert plot_histograms({"x": [1.0]}, figure=parts[1], dark=dark).figure is parts[1]
     parts[0].figure.savefig(io.BytesIO(), dpi=20)
 
 

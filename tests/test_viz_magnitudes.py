@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from tinygrad_seq import Graph, Tensor, manual_seed, steps, sweep
-from tinygrad_seq.gradflow import magnitude, parts
+from tinygrad_seq.gradflow import Series, magnitude, parts, per_step, saturation
 from tinygrad_seq.models import GRU, LSTM, ManyToMany
-from tinygrad_seq.viz import draw_unrolled
+from tinygrad_seq.viz import draw_graph, draw_unrolled
 from tinygrad_seq.viz.pictures.palette import DARK, LIGHT, EvenScale, GradientScale, scale_of_measure
 from tinygrad_seq.viz.pictures.picture import Box, Curve, Panel, Text
 from tinygrad_seq.viz.reading.columns import read_columns, sort_members
 from tinygrad_seq.viz.reading.levels import apply_level
-from tinygrad_seq.viz.reading.magnitudes import LANE, gradient_flow
+from tinygrad_seq.viz.reading.magnitudes import LANE, as_measure, gradient_flow
 from viz_records import MODELS, lstm, rnn
 
 
@@ -145,6 +145,78 @@ def test_colour_by_any_measure():
     assert boxes["t2.h"].fill.startswith(("signed", "ramp"))
     assert boxes["t2.ŷ"].fill == "plain"
     assert "mean" in [part.label[0].text for part in drawing.picture.walk() if isinstance(part, Text)]
+
+
+@pytest.mark.parametrize("options", [{}, {"style": "modules"}, {"style": "textbook"}, {"folded": True}])
+def test_colour_by_what_gradflow_measures(options):
+    """A series colours its nodes and no others, and the legend has its name; a mapping of nodes does the same."""
+    loss = lstm()
+    measured = per_step(loss, "C")
+    drawing = draw_unrolled(loss, colour=measured, **options)
+    coloured = [part for part in drawing.picture.walk() if isinstance(part, Box) and part.fill.startswith("ramp")]
+    words = ["".join(run.text for run in part.label) for part in drawing.picture.walk() if isinstance(part, Text)]
+
+    assert len(coloured) == (1 if options.get("folded") else 4)
+    assert "‖∂L/∂Ct‖" in words
+    by_node = dict(zip(measured.nodes, measured.norms))
+    again = [part for part in draw_unrolled(loss, colour=by_node, **options).picture.walk() if isinstance(part, Box)]
+    assert [part.fill for part in again if part.fill.startswith("ramp")] == [part.fill for part in coloured]
+
+
+def test_colour_by_parts_by_saturation_and_as_text():
+    """What has a number for some nodes colours those, in the graph of ops and in a terminal too."""
+    loss = lstm()
+    W = next(node for node in Graph(loss) if node.name == "W")
+    of_weight, squashed = parts(loss, W), saturation(loss, threshold=0.6)
+    for measured, names in ((of_weight, {None}), (squashed, {"f", "i", "o", "C̃", None})):
+        drawing = draw_unrolled(loss, colour=measured)
+        assert len(fills(drawing, "ramp") + fills(drawing, "zero")) >= 4
+        assert {node.name for node in (measured.by_node if measured is of_weight else measured.of)} <= names
+    assert fills(draw_graph(loss, colour=of_weight), "ramp")
+    assert "‖∂L/∂Cₜ‖" in str(draw_unrolled(loss, style="text", colour=per_step(loss, "C")))
+
+
+def fills(drawing, kind):
+    boxes = [part for part in drawing.picture.walk() if isinstance(part, Box)]
+    return [box.fill for box in boxes if box.fill.startswith(kind)]
+
+
+class Several:
+    """One number for each of several nodes, as a measure of one's own may have."""
+
+    def __init__(self, nodes, values):
+        self.name, self.nodes, self.values = "한글", nodes, values
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (5, "must be a function of a node, a mapping"),
+        ([1.0], "must be a function of a node, a mapping"),
+        ({}, "at least one node"),
+        ({"h": 1.0}, "for nothing else"),
+        (Series("h", [1, 2], [1.0, 2.0]), "measure the states by name"),
+        (Several([Tensor([1.0])], [1.0, 2.0]), "one number for each node, got 2 for 1"),
+        ({Tensor([1.0]): 1.0}, "of another record"),
+    ],
+)
+def test_what_colours_no_node_is_refused(wrong, says):
+    """Never a picture without colours that was asked for some."""
+    with pytest.raises((TypeError, ValueError), match=says):
+        draw_unrolled(rnn(), colour=wrong)
+
+
+def test_a_node_that_is_there_twice_has_its_largest_number():
+    """And NaN is not lost behind a number."""
+    a, b = Tensor([1.0]), Tensor([2.0])
+    measure, name = as_measure(Several([a, [a, b], b], [1.0, -3.0, np.nan, 2.0]))
+
+    assert (measure(a), name) == (-3.0, "한글")
+    assert np.isnan(measure(b))
+    assert measure(Tensor([1.0])) is None
 
 
 def test_the_scale_fits_the_measure():

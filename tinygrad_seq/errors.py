@@ -12,6 +12,7 @@ __all__ = [
     "SequenceError",
     "ShapeError",
     "StaleGraphError",
+    "SweepError",
     "TinygradSeqError",
     "UnknownNameError",
     "UnknownTokenError",
@@ -65,6 +66,10 @@ class NonFiniteError(GradientError):
 
 class SequenceError(TinygradSeqError, ValueError):
     """A sequence that cannot be stepped through, such as an empty one."""
+
+
+class SweepError(TinygradSeqError, RuntimeError):
+    """Many runs, of which some failed, or could not be made where they were to be made."""
 
 
 class CheckpointError(TinygradSeqError, ValueError):

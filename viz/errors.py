@@ -21,6 +21,10 @@ class NoTimeStepsWarning(UserWarning):
     """A record outside of time is drawn as a graph of ops instead."""
 
 
+class MissingFontWarning(UserWarning):
+    """No font of this machine has the letters of a script, such as Hangul; said once for each script."""
+
+
 class UnknownFormatError(TinygradSeqError, ValueError):
     """A file name with an ending that no writer knows."""
 

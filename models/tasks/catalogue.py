@@ -10,7 +10,18 @@ from typing import Any
 from tinygrad_seq.errors import DataError
 
 from .dates import DATES, dates
-from .diagnostics import ADDING, COPY, ORDER, REVERSAL, adding, copy_memory, reversal, temporal_order
+from .diagnostics import (
+    ADDING,
+    COPY,
+    ORDER,
+    RECALL,
+    REVERSAL,
+    adding,
+    copy_memory,
+    recall,
+    reversal,
+    temporal_order,
+)
 from .digits import (
     DIGITS_PIXELS,
     DIGITS_ROWS,
@@ -47,6 +58,7 @@ CATALOGUE: dict[About, Callable[..., Task]] = {
     ADDING: adding,
     COPY: copy_memory,
     ORDER: temporal_order,
+    RECALL: recall,
 }
 
 

@@ -19,7 +19,9 @@ from .splits import Batch, Generated
 from .task import About, Task, Training
 from .written import Written, pairs_to_batch, to_read, to_write
 
-__all__ = ["ADDING", "COPY", "ORDER", "REVERSAL", "adding", "copy_memory", "reversal", "temporal_order"]
+__all__ = [
+    "ADDING", "COPY", "ORDER", "RECALL", "REVERSAL", "adding", "copy_memory", "recall", "reversal", "temporal_order",
+]  # fmt: skip
 
 ADDING = About(
     "adding", "many-to-one", "the sum of the two numbers that are marked",
@@ -32,6 +34,10 @@ COPY = About(
 ORDER = About(
     "order", "many-to-one", "which of two symbols came first, X or Y, and which second",
     "generated: Hochreiter & Schmidhuber (1997), experiment 6a",
+)  # fmt: skip
+RECALL = About(
+    "recall", "many-to-one", "which symbol came first, many steps before",
+    "generated: the latch problem of Bengio, Simard & Frasconi (1994), with symbols among distractors",
 )  # fmt: skip
 REVERSAL = About("reversal", "seq2seq", "say a word backwards", "generated")
 
@@ -112,6 +118,30 @@ def temporal_order(*, length: int = 60, batch: int = 50, seed: int = 0) -> Task:
         training=Training(batch, 2e-3, 3000, embedding=64),
         options={"length": length, "batch": batch, "seed": seed},
         num_classes=4, source=source, target=names,
+    )  # fmt: skip
+
+
+def recall(*, length: int = 50, symbols: int = 4, batch: int = 32, seed: int = 0) -> Task:
+    """Recall: one of `symbols` at the first step, then nothing but distractors; the class is the symbol.
+
+    The lag is as long as the sequence, and nothing else has to be learnt.
+    tokens: (length, batch): a b c d, the distractors, are 0 to 3, the symbols A, B, C … are 4 and on.
+    labels: which symbol it was, counted from 0.
+    """
+    at_least("recall", length=(length, 2), symbols=(symbols, 2), batch=(batch, 1), seed=(seed, 0))
+    letters = alphabet("recall", symbols)
+    source, names = Vocabulary([*"abcd", *letters]), Vocabulary(letters)
+
+    def make(rng: np.random.Generator, B: int) -> Batch:
+        labels, tokens = rng.integers(0, symbols, B), rng.integers(0, 4, (B, length))
+        tokens[:, 0] = 4 + labels
+        return tokens.T, labels, None
+
+    return Task(
+        RECALL, *generated(make, seed), measure=Classes(names, source.decode),
+        training=Training(batch, 1e-2, 1000, hidden=32, embedding=32),
+        options={"length": length, "symbols": symbols, "batch": batch, "seed": seed},
+        num_classes=symbols, source=source, target=names,
     )  # fmt: skip
 
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from matplotlib.axes import Axes
 
-from tinygrad_seq.viz.page import chart_svg
+from tinygrad_seq.viz import Chart
 
 __all__ = ["chart_files", "output_folder", "write_all"]
 
 
-def chart_files(name: str, ax: Axes) -> dict[str, bytes]:
+def chart_files(name: str, chart: Chart) -> dict[str, bytes]:
     """A chart as SVG and as PNG, by file names; the same bytes for the same chart."""
-    buffer = io.BytesIO()
-    ax.figure.savefig(buffer, format="png", metadata={"Software": None})  # type: ignore[union-attr]
-    return {f"{name}.svg": chart_svg(ax).encode(), f"{name}.png": buffer.getvalue()}
+    return {f"{name}.svg": chart.svg.encode(), f"{name}.png": chart.png()}
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from .. import __version__
 from ..errors import TinygradSeqError
 from .catalogue import tasks_command
 from .drawing import draw_command
+from .flow import flow_command
 from .generation import generate_command
 from .tour import tour_command
 from .training import train_command
@@ -45,6 +46,7 @@ def commands() -> None:
 
     \b
     tinygrad-seq tour                                see gradients go through time
+    tinygrad-seq flow --untrained                    and how far they come
     tinygrad-seq draw --model lstm --text HELLO      see what a model computes
     tinygrad-seq tasks                               see what there is to learn
     tinygrad-seq train dates --attention additive    train a model
@@ -52,7 +54,9 @@ def commands() -> None:
     """
 
 
-for command in (tour_command, draw_command, tasks_command, train_command, generate_command, translate_command):
+for command in (
+    tour_command, flow_command, draw_command, tasks_command, train_command, generate_command, translate_command,
+):  # fmt: skip
     commands.add_command(command)
 
 

@@ -33,7 +33,14 @@ class Influence:
     """
 
     def __init__(
-        self, names: tuple[str, str], t: np.ndarray, s: np.ndarray, norms: np.ndarray, ord: Any, jacobians: Any = None
+        self,
+        names: tuple[str, str],
+        t: np.ndarray,
+        s: np.ndarray,
+        norms: np.ndarray,
+        ord: Any,
+        jacobians: Any = None,
+        nodes: Sequence[Node] = (),
     ) -> None:
         self.names = names
         self.t = t
@@ -41,13 +48,15 @@ class Influence:
         self.norms = norms
         self.ord = ord
         self.jacobians = jacobians
+        self._inputs = list(nodes)
 
     def row(self, t: int) -> Series:
-        """What output y_t takes from every input: ‖∂y_t/∂x_s‖ over s."""
+        """What output y_t takes from every input, ‖∂y_t/∂x_s‖ over s; a drawing can be coloured by it."""
         places = np.flatnonzero(self.t == t)
         if not len(places):
             raise GradientError(f"there is no output of step {t}: they are of {self.t[0]} … {self.t[-1]}")
-        return Series(f"‖∂{self.names[0]}_{t}/∂{self.names[1]}_s‖", self.s.tolist(), self.norms[places[0]])
+        name = f"‖∂{self.names[0]}_{t}/∂{self.names[1]}_s‖"
+        return Series(name, self.s.tolist(), self.norms[places[0]], self._inputs)
 
     def by_distance(self) -> Series:
         """The mean norm of all pairs that lie t - s steps apart, from 0 on; of each distance that there is."""
@@ -128,7 +137,8 @@ def influence(
             if J.shape != pieces:
                 raise ShapeError(f"Jacobians are kept where all are of one shape, got {pieces} and {J.shape}")
             jacobians[i, j] = J
-    return Influence((ys.name, xs.name), ys.t, xs.t, norms, ord, jacobians)
+    nodes = () if xs.along else xs.nodes
+    return Influence((ys.name, xs.name), ys.t, xs.t, norms, ord, jacobians, nodes)
 
 
 def taken_apart(over: Quantity) -> Quantity:

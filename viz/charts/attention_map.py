@@ -13,6 +13,7 @@ from matplotlib.image import AxesImage
 from tinygrad_seq.data import plain
 
 from ..pictures.palette import DARK, LIGHT, Theme
+from .chart import Chart
 from .heat_map import (
     add_bar,
     cell_lines,
@@ -65,20 +66,21 @@ def plot_attention(
     title: str | None = None,
     dark: bool = False,
     ax: Axes | None = None,
-) -> Axes:
+) -> Chart:
     """Plot weights of attention: a row for each token that is written, a column for each that is read.
 
     weights: (target, source), from 0 to 1, such as `model.align(source, lengths, target)[0]`.  The stronger the colour,
     the larger; the scale is the same in every map.  A weight of exactly 0, as a mask leaves it, is grey and hatched.
     numbers: True writes every weight into its cell, False none; "auto" those that are at least 0.005, where cells are
     large enough.  Where no number tells, a bar of colours does.
-    ax: where to draw; a figure of its own by default, which is `ax.figure`.
+    ax: where to draw; a figure of its own by default.  data: row and column of each cell, from 1, with its token
+    and the one that is read, and the weight.
     Raises ValueError where the weights are not one for each pair of tokens.
 
-    >>> ax = plot_attention([[0.9, 0.1], [0.2, 0.8]], ["일", "월"], ["S", "M"])
-    >>> [label.get_text() for label in ax.get_yticklabels()]
+    >>> chart = plot_attention([[0.9, 0.1], [0.2, 0.8]], ["일", "월"], ["S", "M"])
+    >>> [label.get_text() for label in chart.get_yticklabels()]
     ['S', 'M']
-    >>> [text.get_text() for text in ax.texts]
+    >>> [text.get_text() for text in chart.texts]
     ['0.90', '0.10', '0.20', '0.80']
     """
     w = checked("plot_attention", weights, source_tokens, target_tokens)
@@ -104,7 +106,7 @@ def plot_attention(
     if title:
         room = POINTS * (size_of(ax.figure)[0] - beside)
         ax.set_title(fitted(title, room, TITLE), loc="left", **heading_font(theme, TITLE))
-    return ax
+    return Chart(ax, cells(w, source_tokens, target_tokens), title)
 
 
 def checked(
@@ -123,6 +125,14 @@ def checked(
         if not np.isfinite(one).all():
             raise ValueError(f"{asking} needs weights that are numbers, got NaN or Inf")
     return np.stack(given) if maps else given[0]
+
+
+def cells(w: np.ndarray, source_tokens: Sequence[object], target_tokens: Sequence[object]) -> dict[str, Any]:
+    """The numbers of a map, or of several one under the other: a row for each cell."""
+    *_, row, column = (axis.ravel() for axis in np.indices(w.shape))
+    written, source = [str(token) for token in target_tokens], [str(token) for token in source_tokens]
+    tokens = {"token": [written[n] for n in row.tolist()], "read": [source[n] for n in column.tolist()]}
+    return {"row": row + 1, "column": column + 1, **tokens, "weight": w.ravel()}
 
 
 def own_axes(

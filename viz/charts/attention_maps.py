@@ -17,6 +17,7 @@ from .attention_map import (
     LARGEST,
     NAME,
     TICKS,
+    cells,
     checked,
     draw_map,
     margins,
@@ -24,6 +25,7 @@ from .attention_map import (
     with_numbers,
     write_numbers,
 )
+from .chart import Chart
 from .heat_map import LONGEST, add_bar, words, zero_sign
 from .panels import (
     HEAD,
@@ -56,21 +58,22 @@ def plot_attention_heads(
     title: str | None = None,
     dark: bool = False,
     figure: Figure | SubFigure | None = None,
-) -> Figure | SubFigure:
+) -> Chart:
     """Plot the weights of several heads side by side, one map for each, as `plot_attention` draws it.
 
     weights: (heads, target, source), such as the node "w" of a record has for one sequence of a batch, `w.data[0]`.
     names: what stands over each map; "head 1", "head 2", … by default.
-    figure: where to draw, also a SubFigure; one of its own by default.
+    figure: where to draw, also a SubFigure; one of its own by default.  data: as of `plot_attention`, after the head.
     Raises ValueError as `plot_attention` does, PictureTooLargeError for more than 100 maps.
 
-    >>> figure = plot_attention_heads([[[1, 0], [0.5, 0.5]], [[1, 0], [0.9, 0.1]]], "AB", "AB")
-    >>> [ax.get_title("left") for ax in figure.axes][:2]
+    >>> chart = plot_attention_heads([[[1, 0], [0.5, 0.5]], [[1, 0], [0.9, 0.1]]], "AB", "AB")
+    >>> [ax.get_title("left") for ax in chart.axes][:2]
     ['head 1', 'head 2']
     """
     w = checked("plot_attention_heads", weights, source_tokens, target_tokens, maps=True)
     names = numbered(names, len(w), "head {}")
-    return side_by_side(w, names, source_tokens, target_tokens, numbers, title, dark, figure)
+    drawn = side_by_side(w, names, source_tokens, target_tokens, numbers, title, dark, figure)
+    return Chart(drawn, {"head": each(names, w)} | cells(w, source_tokens, target_tokens), title)
 
 
 def plot_attention_over_training(
@@ -83,17 +86,17 @@ def plot_attention_over_training(
     title: str | None = None,
     dark: bool = False,
     figure: Figure | SubFigure | None = None,
-) -> Figure | SubFigure:
+) -> Chart:
     """Plot how attention came about: the maps of one example side by side, after so many updates each.
 
     maps: pairs (update, weights), or a mapping of updates to weights, each weights (target, source); or all in one,
     (updates, target, source), and the updates as `over`.
-    numbers, title, dark, figure: as in `plot_attention_heads`.
+    numbers, title, dark, figure: as in `plot_attention_heads`.  data: as of `plot_attention`, after the update.
     Raises ValueError as `plot_attention` does, PictureTooLargeError for more than 100 maps.
 
     >>> maps = {0: [[0.5, 0.5], [0.5, 0.5]], 1000: [[0.9, 0.1], [0.2, 0.8]]}
-    >>> figure = plot_attention_over_training(maps, "AB", "XY")
-    >>> [ax.get_title("left") for ax in figure.axes][:2]
+    >>> chart = plot_attention_over_training(maps, "AB", "XY")
+    >>> [ax.get_title("left") for ax in chart.axes][:2]
     ['update 0', 'update 1,000']
     """
     if over is None:
@@ -101,7 +104,13 @@ def plot_attention_over_training(
         over, maps = [update for update, _ in pairs], [one for _, one in pairs]
     w = checked("plot_attention_over_training", maps, source_tokens, target_tokens, maps=True)
     names = numbered([f"update {update:,}" for update in over], len(w), "{}")
-    return side_by_side(w, names, source_tokens, target_tokens, numbers, title, dark, figure)
+    drawn = side_by_side(w, names, source_tokens, target_tokens, numbers, title, dark, figure)
+    return Chart(drawn, {"update": each(over, w)} | cells(w, source_tokens, target_tokens), title)
+
+
+def each(names: Sequence[Any], w: np.ndarray) -> list[Any]:
+    """What stands over a map, for each of its cells."""
+    return [name for name in names for _ in range(w[0].size)]
 
 
 def numbered(names: Sequence[object] | None, count: int, form: str) -> list[str]:

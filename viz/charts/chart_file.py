@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -14,6 +14,10 @@ from matplotlib.figure import Figure, SubFigure
 from tinygrad_seq.checkpoint import write_whole
 
 from ..errors import PictureTooLargeError, SaveError, UnknownFormatError
+from .fonts import told_once
+
+if TYPE_CHECKING:
+    from .chart import Chart
 
 __all__ = ["save_chart"]
 
@@ -26,26 +30,37 @@ DATED: dict[str, dict[str, Any]] = {
 SIDE = 2**16  # pixels of a side of a PNG
 
 
-def save_chart(chart: Axes | Figure | SubFigure, path: str | os.PathLike[str], *, dpi: float | None = None) -> Path:
+def save_chart(
+    chart: Chart | Axes | Figure | SubFigure, path: str | os.PathLike[str], *, dpi: float | None = None
+) -> Path:
     """Write a chart to `path`, in the format of its ending: .svg, .png or .pdf.
 
-    chart: the axes or the figure that a function named plot_… gave; the whole figure is written.  dpi is for PNG; None
-    is the figure's own.  The same chart gives the same bytes, which Matplotlib's own `savefig` dates and numbers.  The
-    file appears whole or not at all.
+    chart: what a function named plot_… gave, or axes or a figure of Matplotlib; the whole figure is written.  dpi is
+    for PNG; None is the figure's own.  The same chart gives the same bytes, which Matplotlib's own `savefig` dates and
+    numbers.  The file appears whole or not at all.
     Raises UnknownFormatError, SaveError, PictureTooLargeError (PNG).
 
     >>> from tinygrad_seq.viz import plot_attention
     >>> save_chart(plot_attention([[0.9, 0.1], [0.2, 0.8]], "AB", "XY"), "map.svg").name
     'map.svg'
     """
-    figure = chart
-    while not isinstance(figure, Figure):  # axes stand in a figure, or in a part of one
-        figure = figure.figure
     path = Path(path)
     ending = path.suffix.lower()
     if ending not in DATED:
         given = f"the ending {path.suffix!r}" if path.suffix else "no ending"
         raise UnknownFormatError(f"a chart is saved as {', '.join(DATED)}, got {given} in {str(path)!r}")
+    write_file(path, rendered(chart, ending, dpi))
+    return path
+
+
+def rendered(chart: Chart | Axes | Figure | SubFigure, ending: str, dpi: float | None = None) -> bytes:
+    """The file of a chart in the format of an ending, letters of an SVG as shapes; the same bytes for the same chart.
+
+    Raises PictureTooLargeError for a PNG of too many pixels.
+    """
+    figure: Any = chart
+    while not isinstance(figure, Figure):  # axes stand in a figure, or in a part of one
+        figure = figure.figure
     dpi = figure.dpi if dpi is None else dpi
     if not 0 < dpi < float("inf"):
         raise ValueError(f"dpi must be a positive number, got {dpi}")
@@ -56,10 +71,10 @@ def save_chart(chart: Axes | Figure | SubFigure, path: str | os.PathLike[str], *
             f"ask for dpi={int((SIDE - 1) / inches)} or less"
         )
     content = io.BytesIO()
-    with rc_context({"svg.hashsalt": "tinygrad_seq", "svg.fonttype": "path", "pdf.fonttype": 42}):
+    settings: Any = {"svg.hashsalt": "tinygrad_seq", "svg.fonttype": "path", "pdf.fonttype": 42}
+    with rc_context(settings), told_once():
         figure.savefig(content, format=ending[1:], dpi=dpi, metadata=DATED[ending])
-    write_file(path, content.getvalue())
-    return path
+    return content.getvalue()
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -16,14 +16,17 @@ from tinygrad_seq.graph import Node
 from tinygrad_seq.trace import Trace
 
 from ..errors import PictureTooLargeError
-from ..pictures.palette import DARK, LIGHT, QUIET, Theme, scale_for
+from ..pictures.palette import DARK, LIGHT, QUIET, Theme
+from .chart import Chart
 from .heat_map import (
     add_bar,
     cell_lines,
     colours,
+    decades,
     hatch_cells,
     label_cells,
     plain_frame,
+    round_steps,
     upright,
     words,
     zero_sign,
@@ -31,7 +34,6 @@ from .heat_map import (
 from .panels import (
     HEAD,
     POINTS,
-    SIZE,
     SMALL,
     Margins,
     fitted,
@@ -54,7 +56,6 @@ BESIDE, BAR = 0.5, 0.8  # inches for the numbers of units, and for the bar of co
 FOOT = 0.25  # inches below for a legend
 MAPS = 40  # one under the other
 LINED = 0.08  # inches of a cell that has lines around it
-ROUND = [k * 10**n for n in range(9) for k in (1, 2, 5)]  # every so many steps there is a number
 
 
 class Gate(NamedTuple):
@@ -77,7 +78,7 @@ def plot_gates(
     title: str | None = None,
     dark: bool = False,
     figure: Figure | SubFigure | None = None,
-) -> Figure | SubFigure:
+) -> Chart:
     """Plot gates over time: a map for each, a row for each unit, a column for each step.
 
     source: a loss, or a `Trace` of several.  names: as a Trace takes them, "f" or "l0/f"; None: all that sigmoid or
@@ -85,7 +86,8 @@ def plot_gates(
     of: "value" is coloured from 0 to 1, with negative values from -1 to 1 (further where they go further); "grad" is
     |∂L/∂gate| as the last `backward` left it, on a logarithmic scale, exactly 0 hatched.  NaN and Inf are counted.
     tokens: one for each step, under the lowest map.
-    figure: where to draw, also a SubFigure; one of its own by default.
+    figure: where to draw, also a SubFigure; one of its own by default.  data: gate, unit (from 1), t, token (where
+    given), and the value or |gradient|.
     Raises UnknownNameError where the record has no such gate, GradientError before `backward`, IndexError for a
     sequence that the batch has not, ValueError for tokens that are not as many as the steps, PictureTooLargeError for
     more than 40 maps.
@@ -95,9 +97,9 @@ def plot_gates(
     >>> for t, x in steps([1.0, 2.0, 3.0]):
     ...     z = (h * x).sigmoid().named("z")
     ...     h = (z * h).named("h")
-    >>> figure = plot_gates(h.sum(), tokens="abc")
-    >>> figure.axes[0].images[0].get_array().shape
-    (2, 3)
+    >>> chart = plot_gates(h.sum(), tokens="abc")
+    >>> chart.ax.images[0].get_array().shape, len(chart.data["value"])
+    ((2, 3), 6)
     """
     if of not in ("value", "grad"):
         raise ValueError(f'of must be "value" or "grad", got {of!r}')
@@ -124,7 +126,7 @@ def plot_gates(
     grid = panels(figure, heights, len(table[0]), around, each)
     draw(figure, grid, table, below, theme, of)
     write_title(figure, title, theme)
-    return figure
+    return Chart(figure, table_of(gates, tokens, of), title)
 
 
 # ---- what is read ---------------------------------------------------------------------
@@ -207,6 +209,19 @@ def checked(tokens: Sequence[object], gates: list[Gate]) -> list[str]:
     return words(tokens)
 
 
+def table_of(gates: list[Gate], tokens: Sequence[object] | None, of: str) -> dict[str, Any]:
+    """The numbers of all gates, one under the other: for each unit all steps."""
+    columns: dict[str, Any] = {
+        "gate": [gate.name for gate in gates for _ in range(gate.values.size)],
+        "unit": np.concatenate([np.repeat(np.arange(1, len(gate.values) + 1), len(gate.t)) for gate in gates]),
+        "t": np.concatenate([np.tile(gate.t, len(gate.values)) for gate in gates]),
+    }
+    if tokens is not None:
+        columns["token"] = [str(token) for gate in gates for _ in gate.values for token in tokens]
+    values = np.concatenate([gate.values.ravel() for gate in gates])
+    return columns | ({"gradient": np.abs(values)} if of == "grad" else {"value": values})
+
+
 # ---- what is drawn --------------------------------------------------------------------
 
 
@@ -240,7 +255,7 @@ def draw(
     """The maps in rows and columns; where all have the same steps, time is written once in each column."""
     gates = [gate for row in table for gate in row]
     once = alike(gates)
-    scale = decades(gates) if of == "grad" else None
+    scale = decades(np.concatenate([gate.values.ravel() for gate in gates])) if of == "grad" else None
     for n, row in enumerate(table):
         scales = scale or whole(row)
         for ax, gate in zip(grid[n], row, strict=True):
@@ -280,8 +295,7 @@ def label_time(
     ax: Axes, t: np.ndarray, below: list[str] | None, cell: float, theme: Theme, first: bool, last: bool
 ) -> None:
     """Tokens under the lowest map and the steps above the first; without tokens the steps below."""
-    every = next(n for n in ROUND if n * POINTS * cell >= 2 * SIZE)
-    places = [n for n, step in enumerate(t.tolist()) if step % every == 0 or len(t) <= every]
+    places = round_steps(t, POINTS * cell)
     if below is None and last:
         ax.set_xticks(places, [str(t[n]) for n in places], fontsize=SMALL)
         ax.set_xlabel("time step t", fontsize=SMALL)
@@ -298,11 +312,3 @@ def whole(gates: list[Gate]) -> Normalize:
     sizes = np.abs(np.concatenate([gate.values.ravel() for gate in gates]))
     high = float(np.max(sizes, initial=1.0, where=np.isfinite(sizes)))
     return Normalize(-high if any(gate.signed for gate in gates) else 0.0, high)
-
-
-def decades(gates: list[Gate]) -> Normalize:
-    """The scale of all positive finite magnitudes, in whole decades."""
-    sizes = np.abs(np.concatenate([gate.values.ravel() for gate in gates]))
-    sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
-    scale = scale_for([min(max(size, 1e-150), 1e150) for size in (sizes.min(), sizes.max())] if sizes.size else [])
-    return LogNorm(10.0**scale.low, 10.0**scale.high)

@@ -13,13 +13,13 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colorbar import Colorbar
-from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm
 from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 
 from ..pictures.labels import shorten, token_text
-from ..pictures.palette import BROKEN, FAINT, INK, NUMBER, PAPER, QUIET, Theme
-from .gradient import ESCAPES, families
+from ..pictures.palette import BROKEN, FAINT, INK, NUMBER, PAPER, QUIET, Theme, scale_for
+from .fonts import ESCAPES, families
 from .panels import SIZE, SMALL, SMALLEST, length, size_of
 
 __all__ = ["standing_alone"]
@@ -27,6 +27,7 @@ __all__ = ["standing_alone"]
 BAR, SPAN, BESIDE = 0.1, 2.0, 0.12  # inches of a bar of colours: across, along, and from its map
 LONGEST = 120.0  # points of a token; what is longer is shortened
 APART = 1.1  # of a word's width
+ROUND = [k * 10**n for n in range(9) for k in (1, 2, 5)]  # every so many steps there is a number
 JAMO = re.compile("HANGUL (?:CHO|JUNG|JONG)SEONG (.+)")
 
 
@@ -66,6 +67,14 @@ def stretches(marked: np.ndarray) -> Iterator[tuple[int, int]]:
     """
     changes = np.flatnonzero(np.diff(marked.astype(int), prepend=0, append=0))
     return zip(changes[::2].tolist(), changes[1::2].tolist(), strict=True)
+
+
+def decades(values: np.ndarray) -> LogNorm:
+    """The scale of all magnitudes that are positive and finite, in whole decades."""
+    sizes = np.abs(values.ravel())
+    sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
+    scale = scale_for([min(max(size, 1e-150), 1e150) for size in (sizes.min(), sizes.max())] if sizes.size else [])
+    return LogNorm(10.0**scale.low, 10.0**scale.high)
 
 
 def plain_frame(ax: Axes, theme: Theme) -> None:
@@ -128,6 +137,23 @@ def label_cells(axis: Axis, texts: Sequence[str], cell: float, theme: Theme) -> 
     font: Any = {"color": theme.hex(INK), "fontfamily": families(), "parse_math": False, "fontsize": size}
     font["rotation"] = 90 if isinstance(axis, XAxis) and not across else 0
     axis.set_ticks(range(0, len(texts), every), texts[::every], **font)
+
+
+def round_steps(t: np.ndarray, cell: float) -> list[int]:
+    """Which steps, in cells of so many points, have a number beside them: every second, fifth, tenth, …
+
+    >>> from tinygrad_seq.viz.charts.heat_map import round_steps
+    >>> round_steps(np.arange(1, 13), 5.0)
+    [4, 9]
+    """
+    every = next(n for n in ROUND if n * cell >= 2 * SIZE)
+    return [n for n, step in enumerate(t.tolist()) if step % every == 0 or len(t) <= every]
+
+
+def label_steps(axis: Axis, t: np.ndarray, cell: float, theme: Theme) -> None:
+    """Step numbers beside cells of so many points."""
+    places = round_steps(t, cell)
+    axis.set_ticks(places, [str(t[n]) for n in places], color=theme.hex(INK), fontsize=SMALL)
 
 
 def standing_alone(text: str) -> str:

@@ -16,6 +16,7 @@ from tinygrad_seq.graph import Node
 from ..errors import PictureTooLargeError
 from ..pictures.labels import number
 from ..pictures.palette import BROKEN, DARK, FAINT, LIGHT, QUIET, ZERO, Theme, weight
+from .chart import Chart
 from .panels import (
     HEAD,
     POINTS,
@@ -49,20 +50,21 @@ def plot_histograms(
     title: str | None = None,
     dark: bool = False,
     figure: Figure | SubFigure | None = None,
-) -> Figure | SubFigure:
+) -> Chart:
     """Plot how the numbers of each parameter are distributed, and beside it those of its gradient.
 
     parameters: a model, anything with `named_parameters()`; or a mapping of names to tensors or arrays.  The gradient
     is the one that `backward` left; where there is none it says so.  What is exactly 0 is the grey part of a bar; NaN
     and Inf are counted and have no bar.  Under each histogram stand mean and standard deviation of what is finite.
     log: counts on a logarithmic scale; None: where one bar is far above the others.
-    figure: where to draw, also a SubFigure; one of its own by default.
+    figure: where to draw, also a SubFigure; one of its own by default.  data: a row for each bar: parameter, of
+    ("value" or "gradient"), the edges low and high, the count, and how many of it are exactly 0 (zeros).
     Raises ValueError for no parameter at all, PictureTooLargeError for more than 100.
 
     >>> from tinygrad_seq import nn
     >>> model = nn.Linear(3, 2)
-    >>> figure = plot_histograms(model)
-    >>> [ax.get_title("left") for ax in figure.axes]
+    >>> chart = plot_histograms(model)
+    >>> [ax.get_title("left") for ax in chart.axes]
     ['weight (2, 3)', 'gradient', 'bias (2)', 'gradient']
     """
     named = read(parameters)
@@ -79,18 +81,20 @@ def plot_histograms(
         figure = new_figure(2 * WIDTH * beside, HEIGHT * rows + around.top, theme)
     grid = panels(figure, [1.0] * rows, 2 * beside, around, EACH).reshape(rows * beside, 2)
     room = POINTS * size_of(figure)[0] / (2 * beside) - SIZE
+    bars: list[tuple[Any, ...]] = []
     for ax in grid[len(named) :].flat:
         ax.remove()
     for (name, parameter), (left, right) in zip(named.items(), grid[: len(named)], strict=True):
         values = np.asarray(plain(parameter))
         shape = f" ({', '.join(map(str, values.shape))})" if values.ndim else ""
         called = fitted(name, room - length(shape)) + shape
-        draw_histogram(left, values, weight(3), log, theme)
+        bars += [(name, "value", *bar) for bar in draw_histogram(left, values, weight(3), log, theme)]
         left.set_title(called, loc="left", pad=4, **heading_font(theme))
-        draw_gradient(right, parameter, log, theme)
+        bars += [(name, "gradient", *bar) for bar in draw_gradient(right, parameter, log, theme)]
         right.set_title("gradient", loc="left", pad=4, color=theme.hex(QUIET), fontsize=SIZE)
     write_title(figure, title, theme)
-    return figure
+    names = ("parameter", "of", "low", "high", "count", "zeros")
+    return Chart(figure, {name: [bar[n] for bar in bars] for n, name in enumerate(names)}, title)
 
 
 def read(parameters: Any) -> dict[str, Any]:
@@ -112,24 +116,28 @@ def read(parameters: Any) -> dict[str, Any]:
     return named
 
 
-def draw_gradient(ax: Axes, parameter: Any, log: bool | None, theme: Theme) -> None:
-    """The gradient of a parameter, or why there is none."""
+Bar = tuple[float, float, int, int]  # from, to, how many numbers, how many of them are 0
+
+
+def draw_gradient(ax: Axes, parameter: Any, log: bool | None, theme: Theme) -> list[Bar]:
+    """The gradient of a parameter, or why there is none; and its bars."""
     gradient = getattr(parameter, "grad", None)
     if gradient is not None:
-        draw_histogram(ax, np.asarray(plain(gradient)), weight(0), log, theme)
-    elif isinstance(parameter, Node) and parameter.requires_grad:
+        return draw_histogram(ax, np.asarray(plain(gradient)), weight(0), log, theme)
+    if isinstance(parameter, Node) and parameter.requires_grad:
         say(ax, "none: no backward has reached it", theme)
     else:
         say(ax, "none: it asks for no gradient", theme)
+    return []
 
 
-def draw_histogram(ax: Axes, values: np.ndarray, colour: str, log: bool | None, theme: Theme) -> None:
-    """One histogram, and under it its numbers."""
+def draw_histogram(ax: Axes, values: np.ndarray, colour: str, log: bool | None, theme: Theme) -> list[Bar]:
+    """One histogram, and under it its numbers; its bars."""
     values = values.ravel().astype(float)
     finite = values[np.isfinite(values)].clip(-EDGE, EDGE)
     if not finite.size:
         say(ax, f"no finite number{broken(values)}" if values.size else "empty", theme)
-        return
+        return []
     edges = edges_for(finite)
     zeros = np.histogram(finite[finite == 0], edges)[0]
     others = np.histogram(finite[finite != 0], edges)[0]
@@ -140,6 +148,7 @@ def draw_histogram(ax: Axes, values: np.ndarray, colour: str, log: bool | None, 
     logarithmic = counts.max() > STEEP * np.median(counts[counts > 0]) if log is None else log
     frame(ax, int(counts.max()), bool(logarithmic), theme)
     ax.set_xlabel(told(values), fontsize=SMALL, color=theme.hex(QUIET if finite.size == values.size else BROKEN))
+    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), zeros.tolist(), strict=True))
 
 
 def edges_for(values: np.ndarray) -> np.ndarray:

@@ -9,7 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from .gradient import BROKEN, INK, LINES, families, new_axes, quiet_frame
+from .chart import Chart
+from .fonts import families
+from .lines import BROKEN, INK, LINES, NOT_FINITE, new_axes, quiet_frame
 
 UPDATES = ("loss", "gradient_norm", "learning_rate", "seconds")  # series with an entry for each update
 WORDS = {
@@ -24,7 +26,7 @@ EDGE = 1e150  # further, matplotlib's ticks overflow
 POINTS = 40  # of a smooth line: each is the mean of a stretch of updates
 
 
-def plot_history(history: Any, metric: str = "loss", *, title: str | None = None, ax: Axes | None = None) -> Axes:
+def plot_history(history: Any, metric: str = "loss", *, title: str | None = None, ax: Axes | None = None) -> Chart:
     """Plot one metric over the updates of a training: as a line, and where it was validated as points.
 
     history: what `train` gives back, or anything with the list `loss` (and `gradient_norm`, `learning_rate`,
@@ -32,14 +34,14 @@ def plot_history(history: Any, metric: str = "loss", *, title: str | None = None
     labels to several, drawn into one chart.
     metric: one of those lists, or a metric of the validations.  Of many updates the line goes through the means of
     stretches, and every one is there, pale, behind it.  NaN and Inf stand at the upper edge as crosses.
-    ax: where to draw; a figure of its own by default, which is `ax.figure`.
+    ax: where to draw; a figure of its own by default.  data: label (of several), of ("training" or "validation"),
+    update, and the metric.
     Raises ValueError for a metric that the history does not have, saying which it has.
 
     >>> from types import SimpleNamespace
     >>> rows = [{"update": 2, "loss": 1.4, "accuracy": 0.5}, {"update": 4, "loss": 1.1, "accuracy": 1.0}]
     >>> history = SimpleNamespace(loss=[2.0, 1.5, 1.2, 1.0], validation=rows)
-    >>> ax = plot_history(history)
-    >>> [line.get_label() for line in ax.lines]
+    >>> [line.get_label() for line in plot_history(history).lines]
     ['training', 'validation']
     >>> plot_history(history, "accuracy").get_ylabel()
     'accuracy'
@@ -69,7 +71,7 @@ def plot_history(history: Any, metric: str = "loss", *, title: str | None = None
         mark_broken(ax, np.concatenate([trained[0], validated[0]]), np.concatenate([trained[1], validated[1]]))
     if ax.get_legend_handles_labels()[1]:
         ax.legend(frameon=False, prop={"family": families()})
-    return ax
+    return Chart(ax, table(series, metric, several), title)
 
 
 Series = tuple[np.ndarray, np.ndarray]  # updates, values
@@ -89,6 +91,17 @@ def read(history: Any, metric: str) -> tuple[Series, Series]:
             f"this history has no {metric!r}: it has {', '.join(dict.fromkeys(there)) or 'no update at all'}"
         )
     return (np.arange(1, len(values) + 1), values), validated
+
+
+def table(series: Mapping[str, tuple[Series, Series]], metric: str, several: bool) -> dict[str, Any]:
+    """The numbers of all histories, one under the other."""
+    stretches = [
+        (label, of, *one) for label, pair in series.items() for of, one in zip(("training", "validation"), pair)
+    ]
+    columns: dict[str, Any] = {"label": [label for label, _, t, _ in stretches for _ in t]} if several else {}
+    columns["of"] = [of for _, of, t, _ in stretches for _ in t]
+    columns["update"] = np.concatenate([t for _, _, t, _ in stretches]).astype(int)
+    return columns | {metric: np.concatenate([values for *_, values in stretches])}
 
 
 def draw_line(ax: Axes, updates: np.ndarray, values: np.ndarray, colour: str, label: str) -> None:
@@ -111,7 +124,7 @@ def mark_broken(ax: Axes, updates: np.ndarray, values: np.ndarray) -> None:
     """NaN and infinity, at the upper edge."""
     broken = ~np.isfinite(values)
     if broken.any():
-        said = "NaN or Inf" if "NaN or Inf" not in ax.get_legend_handles_labels()[1] else None
+        said = NOT_FINITE if NOT_FINITE not in ax.get_legend_handles_labels()[1] else None
         ax.plot(updates[broken], np.ones(broken.sum()), "X", color=BROKEN, markersize=8, clip_on=False, zorder=5,
                 label=said, transform=ax.get_xaxis_transform())  # fmt: skip
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from ..pictures.labels import text_width, visible
 from ..pictures.palette import INK, PAPER, QUIET, Theme
-from .gradient import ESCAPES, families
+from .fonts import ESCAPES, families
 
 POINTS = 72  # in an inch
 TITLE, SIZE, SMALL, SMALLEST = 12.0, 10.0, 8.0, 5.0  # of letters, in points

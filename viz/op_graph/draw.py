@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tinygrad_seq.graph import Graph, Node
 
@@ -14,7 +14,7 @@ from ..pictures.labels import label_width, plain, visible
 from ..pictures.legend import legend
 from ..pictures.palette import DARK, INK, LIGHT, scale_for, scale_of_measure
 from ..pictures.picture import Curve, Part, Picture, Text
-from ..reading.magnitudes import Measure
+from ..reading.magnitudes import Measure, Measured, as_measure
 from ..unrolled.scene import numbered, path_name
 from .boxes import box, called, face_of
 from .clusters import Clusters
@@ -33,7 +33,7 @@ def draw_graph(
     title: str | None = None,
     dark: bool = False,
     direction: str = "LR",
-    colour: str | Measure | None = None,
+    colour: str | Measure | Mapping[Node, float] | Measured | None = None,
     values: bool = True,
     max_nodes: int = MOST,
 ) -> Drawing:
@@ -47,8 +47,8 @@ def draw_graph(
     named where it is used.
 
     direction: "LR" from left to right, "TB" from top to bottom.  colour: "grad" colours each value by the norm of its
-    gradient (where `backward` left none, by that of ∂node/∂value), "value" by the norm of its data, a function of a
-    node by the number that it returns; None by nothing.  values: False draws each node as one box without numbers.
+    gradient (where `backward` left none, by that of ∂node/∂value), "value" by the norm of its data, any other measure
+    as in draw_unrolled; None by nothing.  values: False draws each node as one box without numbers.
     Raises PictureTooLargeError above `max_nodes`, GraphvizMissingError where no program can place the nodes.
 
     >>> from tinygrad_seq import Value
@@ -61,8 +61,11 @@ def draw_graph(
     roots = checked_nodes(node)
     if direction not in DIRECTIONS:
         raise ValueError(f"direction must be one of {', '.join(map(repr, DIRECTIONS))}, got {direction!r}")
-    if colour not in ("grad", "value", None) and not callable(colour):
-        raise ValueError(f'colour must be "grad", "value", a function of a node or None, got {colour!r}')
+    if isinstance(colour, str) and colour not in ("grad", "value"):
+        raise ValueError(f'colour must be "grad", "value", a measure, a function of a node or None, got {colour!r}')
+    measure = None
+    if colour is not None and not isinstance(colour, str):
+        colour, measure = as_measure(colour)
     nodes = Graph(*roots).nodes
     if len(nodes) > max_nodes:
         raise PictureTooLargeError(
@@ -102,7 +105,8 @@ def draw_graph(
     width = max(layout.width, label_width(plain(title or ""), 17) * 1.1) + 2 * MARGIN
     height = layout.height + top + MARGIN
     if scale is not None and measures is not None:
-        key, right, bottom = legend(MARGIN, height, meaning(colour, gradients), scale, measures, [], layout.width)
+        means = meaning(colour, measure, gradients)
+        key, right, bottom = legend(MARGIN, height, means, scale, measures, [], layout.width)
         parts.append(key)
         width, height = max(width, right + MARGIN), bottom + MARGIN / 2
     said = title or f"A graph of {len(nodes):,} node{'s' * (len(nodes) > 1)}"

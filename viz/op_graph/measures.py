@@ -46,9 +46,9 @@ def measured(nodes: list[Node], gradients: Gradients, colour: str | Measure | No
     return [None if (value := measure(node)) is None else float(value) for node in nodes]
 
 
-def meaning(colour: str | Measure | None, gradients: Gradients) -> Label:
-    """What the colours tell, for the legend."""
+def meaning(colour: str | Measure | None, measure: str | None, gradients: Gradients) -> Label:
+    """What the colours tell, for the legend; measure: the name of one that is no part of the record."""
     if isinstance(colour, str):
         grad = plain("‖grad‖") if gradients.left else (*plain("‖∂"), Run("L", italic=True), *plain("/∂node‖"))
         return grad if colour == "grad" else plain("‖value‖")
-    return plain(shorten(visible(getattr(colour, "__name__", "measure")), 160, 12))
+    return plain(shorten(visible(measure or "measure"), 160, 12))

@@ -106,6 +106,16 @@ def plain(text: str, *, italic: bool = False) -> Label:
     return (Run(visible(text), italic=italic),)
 
 
+def subscripted(text: str) -> Label:
+    """A sign with its one-letter subscripts set low, such as ‖∂L/∂h_t‖.
+
+    >>> [run.text for run in subscripted("‖∂L/∂h_t‖") if run.sub], spoken(subscripted("my_measure"))
+    (['t'], 'my_measure')
+    """
+    pieces = re.split(r"(?<=\w)_(\w)(?!\w)", text)
+    return tuple(Run(piece, sub=bool(n % 2)) for n, piece in enumerate(pieces) if piece)
+
+
 def symbol(name: str, t: int | str | None = None) -> Label:
     """A name as mathematics sets it: `W_x` with a real subscript, `h` at step 3 as h₃.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,6 +18,14 @@ from .columns import BADGE, HIDDEN, NUMBER, Timeline
 
 LANE = -1  # stands for all that takes a state at another step
 Measure = Callable[[Node], float | None]
+
+
+class Measured(Protocol):
+    """A result that has a number for each of its nodes: `nodes`, and the numbers by `np.asarray`."""
+
+    nodes: Sequence[Node]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray: ...
 
 
 @dataclass
@@ -96,6 +104,59 @@ def measured(timeline: Timeline, measure: Measure) -> Flow:
         value = measure(node)
         found.append(None if value is None else float(value))
     return Flow(found)
+
+
+def as_measure(given: Any) -> tuple[Measure, str]:
+    """A measure as a function of a node, and what it is called.
+
+    given: such a function; a mapping of nodes to numbers; or a result that has one number for each of its nodes, such
+    as `gradflow.per_step` gives: `nodes`, and the numbers by `np.asarray`; or `by_node`, a mapping.
+    A node that has several numbers, since it is there several times, has the largest.  Raises TypeError and ValueError.
+
+    >>> from tinygrad_seq import Tensor
+    >>> from tinygrad_seq.viz.reading.magnitudes import as_measure
+    >>> x = Tensor([1.0])
+    >>> measure, name = as_measure({x: 0.5})
+    >>> measure(x), measure(x + 1), name
+    (0.5, None, 'measure')
+    """
+    kind = type(given).__name__
+    if callable(given):
+        return given, getattr(given, "__name__", "measure").replace("<lambda>", "measure")
+    name = str(getattr(given, "name", "")) or ("measure" if isinstance(given, Mapping) else kind.lower())
+    called = str(getattr(given, "sign", "{name}")).format(name=name)
+    pairs = pairs_of(given)
+    if not pairs or not all(isinstance(node, Node) for node, _ in pairs):
+        raise ValueError(f"colour needs a number for at least one node, and for nothing else, got it from a {kind}")
+    found: dict[int, tuple[Node, float]] = {}  # by identity: nodes compare by their numbers
+    for node, value in pairs:
+        number, (_, known) = float(value), found.get(id(node), (node, 0.0))
+        found[id(node)] = node, number if math.isnan(number) or abs(number) > abs(known) else known
+    return lambda node: found[id(node)][1] if id(node) in found else None, called
+
+
+def pairs_of(given: Any) -> list[tuple[Any, Any]]:
+    """Nodes with their numbers.  Raises TypeError and ValueError."""
+    kind = type(given).__name__
+    for mapping in (given, getattr(given, "by_node", None), getattr(given, "of", None)):
+        if isinstance(mapping, Mapping) and (mapping or mapping is given):
+            return list(mapping.items())
+    if not hasattr(given, "nodes"):
+        raise TypeError(
+            "colour must be a function of a node, a mapping of nodes to numbers, or a measure that has a number for "
+            f"each of its nodes, got {kind}"
+        )
+    nodes, values = flat(given.nodes), np.asarray(given, float).ravel()
+    if not nodes:
+        raise ValueError(f"this {kind} has numbers for places within nodes, not for nodes: measure the states by name")
+    if len(nodes) != len(values):
+        raise ValueError(f"colour needs one number for each node, got {len(values)} for {len(nodes)} from a {kind}")
+    return list(zip(nodes, values.tolist(), strict=True))
+
+
+def flat(nodes: Any) -> list[Any]:
+    """Nodes, also of lists of them, in their order."""
+    return [one for node in nodes for one in (flat(node) if isinstance(node, list | tuple) else [node])]
 
 
 def size_of_value(node: Node) -> float:

@@ -22,7 +22,7 @@ from ..layout.graphviz_program import Size
 from ..layout.placement import place_template
 from ..op_graph.draw import draw_graph
 from ..pictures.drawing import Drawing
-from ..pictures.labels import Label, Run, plain, spoken
+from ..pictures.labels import Label, Run, plain, spoken, subscripted
 from ..pictures.level_page import level_page
 from ..pictures.palette import DARK, LIGHT, scale_for, scale_of_measure
 from ..pictures.picture import Picture
@@ -31,7 +31,7 @@ from ..reading.elision import Show, shown_steps
 from ..reading.levels import LEVELS, apply_level
 from ..reading.lines import Key
 from ..reading.looks import read_looks
-from ..reading.magnitudes import Flow, gradient_flow, measured, size_of_value
+from ..reading.magnitudes import Flow, Measure, Measured, as_measure, gradient_flow, measured, size_of_value
 from ..reading.templates import Template, exits, read_templates
 from ..text.draw import draw_text
 from ..textbook.style import Parts, textbook_dress, textbook_face, textbook_parts, textbook_plan
@@ -46,7 +46,7 @@ STYLES = {"ops": "ops", "modules": "modules", "textbook": "ops", "text": "module
 
 Style = Literal["ops", "modules", "textbook", "text"]
 Level = Literal["steps", "modules", "ops"]
-Colour = Literal["grad", "value"] | Callable[[Node], float | None] | None
+Colour = Literal["grad", "value"] | Measure | Mapping[Node, float] | Measured | None
 
 
 def draw_unrolled(
@@ -104,8 +104,10 @@ def draw_unrolled(
         raise TypeError(f"draw_unrolled needs a node of a record (a Tensor or a Value), got {type(loss).__name__}")
     one_of("style", style, STYLES)
     level = STYLES[style] if level is None else one_of("level", level, LEVELS)
-    if colour is not None and not callable(colour):
-        one_of("colour", colour, ("grad", "value", "auto"), "a function of a node, or None")
+    if isinstance(colour, str):
+        one_of("colour", colour, ("grad", "value", "auto"), "a measure, a function of a node, or None")
+    elif colour is not None:
+        as_measure(colour)
     if colour == "auto":
         colour = None if style == "textbook" else "grad"
     if folded and style in ("textbook", "text"):
@@ -265,8 +267,11 @@ def measure(loss: Node, timeline: Timeline, columns: list[int], colour: Colour) 
         return gradient_flow(loss, timeline, columns), (*plain("‖∂"), Run("L", italic=True), *plain("/∂node‖"))
     if colour == "value":
         return measured(timeline, size_of_value), plain("‖value‖")
-    assert callable(colour)
-    return measured(timeline, colour), plain(getattr(colour, "__name__", "measure").replace("<lambda>", "measure"))
+    function, name = as_measure(colour)
+    flow = measured(timeline, function)
+    if not callable(colour) and all(number is None for number in flow.nodes):
+        raise ValueError(f"colour={name!r} has a number for none of the nodes of this record: it is of another record")
+    return flow, subscripted(name)
 
 
 def largest_values(timeline: Timeline, columns: list[int]) -> dict[str, float]:
