@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from commands import run, start
 from tinygrad_seq import Graph
-from tinygrad_seq.cli import drawing, records
+from tinygrad_seq.cli import asking, drawing, records
 from tinygrad_seq.cli.records import KINDS, Asked, letters, new_record
 from tinygrad_seq.cli.runs import CHECKPOINT
 from tinygrad_seq.models import Build, Experiment
@@ -410,7 +410,7 @@ def test_what_a_trained_model_cannot_read_is_said(args, says, runs, capsys):
     assert says in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("where", ["new_record", "draw_unrolled"])
+@pytest.mark.parametrize("where", ["record_asked_for", "draw_unrolled"])
 @pytest.mark.parametrize(
     ("stop", "code", "says"),
     [(GraphvizMissingError("no program"), 1, "no program"), (KeyboardInterrupt(), 130, "Interrupted")],
@@ -449,7 +449,7 @@ def test_the_picture_of_before_stays_where_the_new_one_fails(here, monkeypatch):
 def test_one_thread_is_enough(monkeypatch):
     """The command leaves the other cores alone, and all is as before when it is done."""
     threads = []
-    monkeypatch.setattr(drawing, "new_record", lambda asked: threads.append(threads_of_blas()) or new_record(asked))
+    monkeypatch.setattr(asking, "new_record", lambda asked: threads.append(threads_of_blas()) or new_record(asked))
     with threadpool_limits(2):
         assert run("draw") == 0
         after = threads_of_blas()

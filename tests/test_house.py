@@ -11,7 +11,7 @@ from house import PACKAGES, ROOT, broken_rules, floor_of, modules, undocumented
 # From the foundation to the roof. A module imports only from the rows above its own in this table; two in one row do
 # not know each other. A folder is one name: "ops" is all of tinygrad_seq/ops/.
 LAYERS = [
-    ["errors", "rng", "source"],
+    ["errors", "hooks", "rng", "source"],
     ["ops"],
     ["graph"],
     ["backprop"],
@@ -20,8 +20,9 @@ LAYERS = [
     ["data", "numpy_functions"],
     ["tensor"],
     ["value"],
-    ["autograd", "nn", "optim", "checkpoint", "trace", "debugger", "testing"],
+    ["autograd", "nn", "optim", "checkpoint", "trace"],
     ["gradflow"],
+    ["debugger", "testing"],
     ["tinygrad_seq"],  # __init__.py, the shop window
     ["models", "viz"],
     ["cli"],

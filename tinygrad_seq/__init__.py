@@ -7,6 +7,7 @@ from . import errors, functional, gradflow, nn, optim
 from .autograd import grad, hessian, jacobian, jvp, value_and_grad, vjp
 from .backprop import Visit, sweep
 from .graph import Graph, Node, detect_anomaly, enable_grad, no_grad, scope, steps
+from .hooks import Handle, on_visit
 from .record import Op
 from .rng import manual_seed
 from .tensor import Parameter, Tensor
@@ -17,6 +18,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Graph",
+    "Handle",
     "Node",
     "Op",
     "Parameter",
@@ -36,6 +38,7 @@ __all__ = [
     "manual_seed",
     "nn",
     "no_grad",
+    "on_visit",
     "optim",
     "scope",
     "steps",

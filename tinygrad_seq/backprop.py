@@ -18,6 +18,7 @@ import numpy as np
 
 from .errors import AnomalyError, DataError, GradientError, ShapeError, StaleGraphError, VjpError
 from .graph import WATCH, Node, Place, _place
+from .hooks import EVERY, OF_NODE
 from .ops.parts import Part, Product, Scattered, Sum
 
 __all__ = ["Visit", "backward", "sweep"]
@@ -139,12 +140,15 @@ def walk(roots: Iterable[tuple[Node, Any]], create_graph: bool = False) -> Itera
             heappush(heap, -birth)
     place = _place.get()
     watch = place.mode == WATCH
+    of_node, every = OF_NODE, EVERY
     while heap:
         birth = -heappop(heap)
         node = nodes.pop(birth)
         g = pending.pop(birth)
         if g.__class__ in PARTS:
             g = g.array()
+        if every or (of_node and birth in of_node):
+            g = hooked(node, g)
         op = node.op
         if op is None:
             yield node, g, ()
@@ -199,6 +203,33 @@ def walk(roots: Iterable[tuple[Node, Any]], create_graph: bool = False) -> Itera
             else:
                 pending[to] = have + c
                 owned.add(to)
+
+
+def hooked(node: Node, g: Any) -> Any:
+    """The gradient after the hooks of a node, and those of every node, had their say."""
+    for hook in [*OF_NODE.get(node.birth, ())]:
+        g = replaced(node, g, hook(g))
+    for hook in [*EVERY]:
+        g = replaced(node, g, hook(node, g))
+    return g
+
+
+def replaced(node: Node, g: Any, given: Any) -> Any:
+    """What a hook gave back in place of a gradient, checked."""
+    if given is None:
+        return g
+    if isinstance(g, Node):
+        given = given if isinstance(given, Node) else g.constant(given)
+    elif node.scalar:
+        return float(given)
+    else:
+        given = np.asarray(given, g.dtype)
+    if np.shape(given.data) != np.shape(node.data):
+        raise ShapeError(
+            f"a hook gave a gradient of shape {np.shape(given.data)} for {node!r}: it must have the shape of the node, "
+            "or be None to leave the gradient as it is"
+        )
+    return given
 
 
 def rule(node: Node, g: Any) -> tuple[Any, ...]:

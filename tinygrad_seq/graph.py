@@ -16,8 +16,10 @@ from itertools import count, islice
 from operator import attrgetter
 from types import CodeType
 from typing import Any, ClassVar, Self
+from weakref import finalize
 
 from .errors import SequenceError
+from .hooks import OF_NODE, Handle
 from .source import user_line
 
 __all__ = [
@@ -301,6 +303,26 @@ class Node:
         """
         self.name = name
         return self
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> Handle:
+        """Call hook(g) in every sweep when the gradient g of this node is complete, as in PyTorch.
+
+        What it returns, if not None, is the gradient from there on, so that it can be shortened, say, or noted down.
+        Returns a handle with `remove()`.
+
+        >>> from tinygrad_seq import Tensor
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> handle = x.register_hook(lambda g: 2 * g)
+        >>> (x * x).sum().backward()
+        >>> x.grad
+        array([4., 8.])
+        >>> handle.remove()
+        """
+        birth = self.birth
+        if birth not in OF_NODE:
+            OF_NODE[birth] = []
+            finalize(self, OF_NODE.pop, birth, None)
+        return Handle(OF_NODE[birth], hook, lambda: OF_NODE.pop(birth, None))
 
     @property
     def filename(self) -> str:

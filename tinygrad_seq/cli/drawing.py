@@ -5,9 +5,8 @@ from __future__ import annotations
 import shutil
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ import click
 from click.types import StringParamType
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from tinygrad_seq.models.build import ATTENTIONS
 from tinygrad_seq.viz import draw_graph, draw_unrolled
 from tinygrad_seq.viz.errors import NoTimeStepsWarning
 from tinygrad_seq.viz.pictures.drawing import FORMATS
@@ -25,38 +23,21 @@ from tinygrad_seq.viz.text.draw import NARROWEST
 from tinygrad_seq.viz.unrolled.draw import STYLES
 
 from ..errors import TinygradSeqError
+from .asking import USUAL_MODEL, Word, chosen_run, record_asked_for, record_options
 from .files import output_folder
-from .numbers import COUNT, POSITIVE, SEED
-from .records import KINDS, Asked, Recorded, new_record, record_of_run
-from .runs import OUT, Run, run_in
+from .numbers import POSITIVE
+from .records import Recorded
+from .runs import OUT, Run
 
 __all__ = ["draw_command"]
 
 STREAM = "-"  # for --out: standard output
 TEXT, TEXT_FILE = "text", ".txt"
 SIGNS, WIDTH = "╭▁ₜ", 100  # of a drawing as text; its columns where there is no terminal
-OPTIONS = {"updates": "--train"}  # of which the parameter has another name
-USUAL_MODEL, USUAL_TEXT, USUAL_STYLE = "rnn", "HELLO", "modules"
+USUAL_STYLE = "modules"
 LONGEST = 60  # letters of a title that are said
 COLOURS = ("grad", "value", "none")
 TIMELESS = "the model takes all steps at once, in no order of time"
-
-
-class Word(StringParamType):
-    """One of a few words; where it is none of them, the one that was probably meant."""
-
-    name = "name"
-
-    def __init__(self, words: Iterable[str]) -> None:
-        self.words = list(words)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The word.  Raises BadParameter."""
-        if value in self.words:
-            return str(value)
-        near = get_close_matches(str(value), self.words, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        self.fail(f"{value!r} is not one of {', '.join(self.words)}.{hint}", param, ctx)
 
 
 class Steps(StringParamType):
@@ -75,19 +56,7 @@ class Steps(StringParamType):
 
 
 @click.command("draw")
-@click.option("--model", type=Word(KINDS), metavar="NAME", help=f"{', '.join(KINDS)}.  [default: rnn]")
-@click.option("--text", metavar="TEXT", help="What the model reads, in any script.  [default: HELLO]")
-@click.option("--target", metavar="TEXT", help="What it should write: makes a seq2seq of a recurrent model.")
-@click.option("--words", is_flag=True, help="Read words, not letters.")
-@click.option("--steps", type=COUNT, metavar="N", help="Repeat or cut the text to N time steps.")
-@click.option("--hidden", type=COUNT, metavar="N", help="Width of the state.  [default: 16]")
-@click.option("--layers", type=COUNT, metavar="N", help="How many layers.  [default: 1]")
-@click.option("--bidirectional", is_flag=True, help="Read from both ends.")
-@click.option("--attention", type=Word(ATTENTIONS), metavar="NAME", help=f"{', '.join(ATTENTIONS)}; for a seq2seq.")
-@click.option("--train", "updates", type=COUNT, metavar="N", help="Learn the text in N updates first.")
-@click.option("--seed", type=SEED, metavar="N", help="Start of the random numbers.  [default: 0]")
-@click.option("--from", "folder", type=click.Path(), metavar="FOLDER",
-              help="Draw a model that `tinygrad-seq train` has left there.")  # fmt: skip
+@record_options
 @click.option("--style", type=Word(STYLES), metavar="NAME", help=f"{', '.join(STYLES)}.  [default: {USUAL_STYLE}]")
 @click.option("--level", type=Word(LEVELS), metavar="NAME", help=f"Of detail: {', '.join(LEVELS)}.")
 @click.option("--folded", is_flag=True, help="One step, with a loop in place of time.")
@@ -119,14 +88,14 @@ def draw_command(
     GRU that does so, and self-attention write the text backwards where there is no --target.
     """
     asked = {name: x for name, x in given.items() if x not in (None, False)}
-    run = None if folder is None else run_for(folder, asked)
+    run = chosen_run(folder, asked)
     path, style = file_and_style(out, style, asked, run)
     options: dict[str, Any] = {"style": style, "level": level, "folded": folded, "show": show, "values": values}
     options |= {"title": title, "dark": dark}
     if colour is not None:
         options["colour"] = None if colour == "none" else colour
     with threadpool_limits(1), nullcontext() if path is None else output_folder(path.parent):
-        recorded = new_record(asked_for(asked)) if run is None else record_of_run(run, given["text"], given["target"])
+        recorded = record_asked_for(asked, run)
         try:
             drawing = draw(recorded, options)
             if path is not None:
@@ -138,19 +107,6 @@ def draw_command(
     else:
         title = recorded.title if len(recorded.title) <= LONGEST else recorded.title[: LONGEST - 1] + "…"
         click.echo(f"{visible(title)}\nThe picture: {path}{how_to_open(path)}")
-
-
-def asked_for(given: dict[str, Any]) -> Asked:
-    """What to record, where nothing else is given an RNN on HELLO."""
-    return Asked(**{"model": USUAL_MODEL, "text": USUAL_TEXT, **given})
-
-
-def run_for(folder: str, given: dict[str, Any]) -> Run:
-    """The run in a folder.  Raises UsageError where the model is to be another than that."""
-    other = [OPTIONS.get(name, f"--{name}") for name in given if name not in ("text", "target")]
-    if other:
-        raise click.UsageError(f"--from draws the model that was trained: leave out {', '.join(other)}")
-    return run_in(folder)
 
 
 def file_and_style(

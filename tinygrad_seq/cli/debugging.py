@@ -1,0 +1,42 @@
+"""`tinygrad-seq debug`: step through the backprop of a model at a prompt."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from ..debugger import Prompt, Session
+from .asking import chosen_run, record_asked_for, record_options
+
+__all__ = ["debug_command"]
+
+
+@click.command("debug")
+@record_options
+@click.option("--forward", is_flag=True, help="Go through the computation, not through backprop.")
+@click.option("--commands", type=click.Path(exists=True, dir_okay=False), metavar="FILE",
+              help="Commands to do, a line each; then the program ends.")  # fmt: skip
+def debug_command(folder: str | None, forward: bool, commands: str | None, **given: Any) -> None:
+    """Step through backprop, node by node, at a prompt like pdb's.
+
+    \b
+    tinygrad-seq debug --model lstm --text HELLO
+    (backprop) break C norm<1e-2       stop where the gradient along C falls under a hundredth
+    (backprop) continue
+    (backprop) back 2                  nothing is computed again: it is looked at again
+    (backprop) explain h_3             who sent what
+
+    help lists the commands, `help break` what one can stop at.  Commands may also come through a pipe.
+    """
+    asked = {name: x for name, x in given.items() if x not in (None, False)}
+    with threadpool_limits(1):
+        recorded = record_asked_for(asked, chosen_run(folder, asked))
+        prompt = Prompt(Session(recorded.loss, forward=forward))
+        if commands is not None:
+            prompt.go(Path(commands).read_text("utf-8").splitlines())
+        else:
+            prompt.go(None if sys.stdin.isatty() else sys.stdin)
