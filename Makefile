@@ -34,9 +34,10 @@ types: $(VENV)/.dev $(TYPES)/.made ## build the wheel, install it in an environm
 	$(TYPES_PIP) install --quiet --force-reinstall --no-deps build/wheel/*.whl
 	cd $(TYPES) && ../$(BIN)/mypy --config-file ../pyproject.toml --python-executable bin/python --package tinygrad_seq
 
-docs: $(VENV)/.dev ## run every example that a reader meets, draw docs/gallery anew, write the API pages to out/docs
+docs: $(VENV)/.dev ## run every example that a reader meets, draw docs/gallery and docs/sessions anew, write the API pages to out/docs
 	$(BIN)/pytest tests/test_examples.py $(ARGS)
 	$(BIN)/python docs/gallery
+	$(BIN)/python docs/sessions
 	$(BIN)/pdoc --output-directory out/docs tinygrad_seq tinygrad_seq.models tinygrad_seq.viz
 	@echo "The pages: out/docs/index.html"
 

@@ -10,7 +10,7 @@ from ..gradflow import magnitude
 from ..graph import Node
 from .mathematics import rule_of
 from .tape import Arrival, Tape
-from .view import array_text, name_of
+from .view import array_text, name_of, of_loss, sender_text
 
 __all__ = ["Explanation", "explain"]
 
@@ -32,7 +32,7 @@ class Explanation:
         head = f"∂{self.loss}/∂{name_of(self.node)} = "
         if not self.arrivals:
             return f"{head}{array_text(self.grad)}: it is the loss itself, where backprop begins"
-        terms = [f"from {name_of(a.moment.node)}{through(a)} ({size(a.contribution)})" for a in self.arrivals]
+        terms = [f"from {sender_text(a.moment.node)} ({size(a.contribution)})" for a in self.arrivals]
         lines = [head + " + ".join(terms[:4]) + (f" + {len(terms) - 4} more" if len(terms) > 4 else "")]
         lines.append(f"{'':{len(head) - 2}}= {array_text(self.grad)}")
         for arrival in self.arrivals:
@@ -65,13 +65,7 @@ def explain(node: Node, loss: Node, *, gradient: Any = None) -> Explanation:
             f"no gradient of {loss!r} reaches {node!r}: "
             + ("every way there is cut, or requires no gradient" if known else "the loss was not made from it")
         )
-    return Explanation(node, moment.grad, tuple(tape.arrivals(node, moment)), loss.name or "loss")
-
-
-def through(arrival: Arrival) -> str:
-    """The op, where the sender has another name."""
-    sender = arrival.moment.node
-    return f" through {sender.op.name}" if sender.name else ""
+    return Explanation(node, moment.grad, tuple(tape.arrivals(node, moment)), of_loss(tape))
 
 
 def how(arrival: Arrival) -> str:

@@ -13,7 +13,7 @@ from ..graph import Node
 from .mathematics import rule_of
 from .tape import Moment, Tape
 
-__all__ = ["array_text", "bars", "formula_of", "look", "name_of", "source_lines"]
+__all__ = ["array_text", "bars", "formula_of", "look", "name_of", "of_loss", "sender_text", "source_lines"]
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 WHOLE = 8  # numbers that are shown one by one
@@ -29,8 +29,7 @@ def look(tape: Tape, moment: Moment, *, context: int = 2, series: str | None = N
         lines += [f"  {'':9} {letter} = {described(x)}" for letter, x in inputs_of(moment.node)]
     lines.append(f"  {'value':9} {array_text(moment.node.data)}")
     if moment.visit is not None:
-        loss = tape.loss.name or "loss"
-        lines.append(f"  {'gradient':9} ∂{loss}/∂{name_of(moment.node)} = {array_text(moment.grad)}")
+        lines.append(f"  {'gradient':9} ∂{of_loss(tape)}/∂{name_of(moment.node)} = {array_text(moment.grad)}")
         lines += came(tape, moment) + goes(tape, moment)
     drawn = bars(tape, moment, series)
     return lines + ([f"  {drawn}"] if drawn else [])
@@ -70,6 +69,18 @@ def name_of(node: Node) -> str:
     return node.op.name if node.op else "x"
 
 
+def of_loss(tape: Tape) -> str:
+    """What backprop is of."""
+    return name_of(tape.loss) if tape.loss.name else "loss"
+
+
+def sender_text(node: Node) -> str:
+    """Who sends a gradient, and through which op: "ŷ_4 through affine", "mul at t=3"."""
+    if node.name:
+        return f"{name_of(node)} through {node.op.name}"
+    return node.op.name + (f" at t={node.t}" if node.t is not None else "")
+
+
 def formula_of(node: Node) -> str:
     """What a node computes, in the letters of its op."""
     rule = rule_of(node.op)
@@ -95,11 +106,8 @@ def came(tape: Tape, moment: Moment) -> list[str]:
     arrivals = tape.arrivals(moment.node, moment)
     lines = []
     for k, arrival in enumerate(arrivals):
-        sender = arrival.moment.node
-        lines.append(
-            f"  {'came from' if k == 0 else '':9} {name_of(sender)} through {sender.op.name}: "
-            f"{array_text(arrival.contribution)}"
-        )
+        first = "came from" if k == 0 else ""
+        lines.append(f"  {first:9} {sender_text(arrival.moment.node)}: {array_text(arrival.contribution)}")
     return lines[:8] + ([f"  {'':9} and {len(lines) - 8} more"] if len(lines) > 8 else [])
 
 
@@ -155,10 +163,10 @@ def nested(array: np.ndarray) -> str:
     return "[" + ", ".join(nested(row) for row in array) + "]"
 
 
-def strip(array: np.ndarray) -> str:
+def strip(array: np.ndarray, most: int = STRIP) -> str:
     """The sizes of the numbers along an array, as blocks of eight heights; × where one is not finite."""
     flat = np.abs(array.ravel().astype(float))
-    pieces = np.array_split(flat, min(STRIP, flat.size))
+    pieces = np.array_split(flat, min(most, flat.size))
     peaks = np.array([piece.max() for piece in pieces])
     top = peaks[np.isfinite(peaks)].max(initial=0.0)
     if not top:
@@ -180,8 +188,8 @@ def bars(tape: Tape, moment: Moment, series: str | None = None) -> str:
     top = max(known, default=1.0)
     drawn = "".join(height(norm, top) for norm in thinned(norms))
     last = next((norm for norm in (norms if not tape.forward else norms[::-1]) if norm is not None), None)
-    what = "‖{}_t‖" if tape.forward else "‖∂" + (tape.loss.name or "loss") + "/∂{}_t‖"
-    said = what.format(path.rpartition("/")[2])
+    name = path.rpartition("/")[2]
+    said = f"‖{name}_t‖" if tape.forward else f"‖∂{of_loss(tape)}/∂{name}_t‖"
     return f"{said}  t={tape.times[0]} {drawn} {tape.times[-1]}" + (f"  now {last:.3g}" if last is not None else "")
 
 
