@@ -134,10 +134,10 @@ def flips(moment: Moment, tape: Tape) -> bool:
 
 def named(word: str, tape: Tape) -> Test:
     """A name, or the end of a path with it."""
-    known = {normalize("NFC", path_of(node)) for node in tape.graph.nodes if node.name}
-    if not any(ends(path, word) for path in known):
-        raise DataError(missing("name", word, {path.rpartition("/")[2] for path in known}))
-    return lambda moment, tape: bool(moment.node.name) and ends(normalize("NFC", path_of(moment.node)), word)
+    called = {node for node in tape.graph.nodes if node.name and ends(normalize("NFC", path_of(node)), word)}
+    if not called:
+        raise DataError(missing("name", word, {node.name for node in tape.graph.nodes if node.name}))
+    return lambda moment, tape: moment.node in called
 
 
 def of_op(word: str, tape: Tape) -> Test:

@@ -12,7 +12,7 @@ from .mathematics import rule_of
 from .tape import Arrival, Tape
 from .view import array_text, name_of, of_loss, sender_text
 
-__all__ = ["Explanation", "explain"]
+__all__ = ["Explanation", "explain", "explained"]
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,18 @@ def explain(node: Node, loss: Node, *, gradient: Any = None) -> Explanation:
       3 from mul = x · y: g · y ...
       3 from mul = x · y: g · x ...
     """
-    tape = Tape(loss, gradient=gradient)
-    number = 0
-    while (moment := tape.at(number)) is not None and moment.node is not node:
+    return explained(node, Tape(loss, gradient=gradient))
+
+
+def explained(node: Node, tape: Tape) -> Explanation:
+    """The same of a walk that has been made, or begun."""
+    number = tape.seen
+    while (moment := tape.moment_of(node)) is None and tape.at(number) is not None:
         number += 1
     if moment is None:
         known = node in set(tape.graph.nodes)
         raise GradientError(
-            f"no gradient of {loss!r} reaches {node!r}: "
+            f"no gradient of {tape.loss!r} reaches {node!r}: "
             + ("every way there is cut, or requires no gradient" if known else "the loss was not made from it")
         )
     return Explanation(node, moment.grad, tuple(tape.arrivals(node, moment)), of_loss(tape))

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import TinygradSeqError
 from ..graph import Node
 from .breakpoints import GRAMMAR
-from .explanation import explain
+from .explanation import explain, explained
 from .session import Session, Stop
 from .view import array_text, bars, look, name_of, source_lines
 
@@ -209,7 +209,8 @@ class Prompt(cmd.Cmd):
         node = self.value(arg) if arg else self.session.now.node
         if not isinstance(node, Node):
             raise TypeError(f"explain takes a node of the record, such as h_3; {arg} is {type(node).__name__}")
-        self.write(str(explain(node, self.session.tape.loss)))
+        tape = self.session.tape
+        self.write(str(explain(node, tape.loss) if tape.forward else explained(node, tape)))
 
     def do_quit(self, arg: str) -> bool:
         """quit (q): leave the debugger."""

@@ -144,13 +144,15 @@ class Tape:
 
     def before(self, moment: Moment) -> Moment | None:
         """The moment of the same quantity one step earlier on the walk: of h_3 that of h_4, going forward of h_2."""
-        node = moment.node
-        if not node.name or node.t is None:
-            return None
-        path = f"{node.scope}/{node.name}" if node.scope else node.name
-        other = self.series.get(path, {}).get(node.t + (-1 if self.forward else 1))
+        other = self._neighbours.get(moment.node)
         found = None if other is None else self.moment_of(other)
         return found if found is not None and found.number < moment.number else None
+
+    @cached_property
+    def _neighbours(self) -> dict[Node, Node]:
+        """Of each node of a series the one that the walk comes to a step earlier."""
+        one = -1 if self.forward else 1
+        return {node: of[t + one] for of in self.series.values() for t, node in of.items() if t + one in of}
 
     def flipped(self, moment: Moment) -> bool:
         """Whether it points against that of the same quantity one step earlier on the walk."""
