@@ -33,7 +33,8 @@ def main() -> None:
         C = f.sigmoid() * C + i.sigmoid() * new.tanh()
         h = o.sigmoid() * C.tanh()
         fused = cell(x, fused)
-        assert torch.allclose(h, fused[0], rtol=1e-14) and torch.allclose(C, fused[1], rtol=1e-14)
+        assert torch.allclose(h, fused[0], rtol=1e-14)
+        assert torch.allclose(C, fused[1], rtol=1e-14)
         for name, tensor in (("h", h), ("C", C)):
             tensor.register_hook(lambda g, name=name, t=t: seen[name].__setitem__(t, g.numpy().copy()))
     torch.nn.functional.cross_entropy(head(h), torch.tensor(LAST)).backward()
