@@ -17,7 +17,7 @@ TYPES_PIP := $(TYPES)/bin/python -m pip --disable-pip-version-check
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
 
-demo: $(VENV)/.installed ## train an RNN on HELLO and see its gradients: writes out/tour/index.html
+demo: $(VENV)/.installed ## see what the lecture claims, measured: writes out/tour/index.html
 	$(BIN)/tinygrad-seq tour
 	@echo "The report: out/tour/index.html (open it in a browser)"
 
@@ -30,7 +30,7 @@ lint: $(VENV)/.dev ## read the code with ruff
 types: $(VENV)/.dev $(TYPES)/.made ## build the wheel, install it in an environment of its own, check its types
 	@rm -rf build
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
-	$(TYPES_PIP) install --quiet build/wheel/*.whl
+	$(TYPES_PIP) install --quiet "$$(echo build/wheel/*.whl)[tui]"
 	$(TYPES_PIP) install --quiet --force-reinstall --no-deps build/wheel/*.whl
 	cd $(TYPES) && ../$(BIN)/mypy --config-file ../pyproject.toml --python-executable bin/python --package tinygrad_seq
 

@@ -4,44 +4,51 @@ import os
 import re
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from threadpoolctl import threadpool_info
 
 from commands import run
 from tinygrad_seq import __version__
-from tinygrad_seq.cli import tour
-from tinygrad_seq.models.tour import text_tour, word_tour
+from tinygrad_seq.cli.tour import command as tour
+from tinygrad_seq.models.tour import CHAPTERS, lag, rnn
 from tinygrad_seq.viz import GraphvizMissingError
+from tours import TINY, one_after_the_other
 
 PICTURES = ("unrolled", "last_loss", "parts", "gradient_flow")
 COMMANDS = ("tour", "tasks", "train", "generate", "translate", "draw")
+PLAN = TINY._replace(word=100)
 FILES = {f"{name}.{ending}" for name in PICTURES for ending in ("svg", "png")}
 
 
 @pytest.fixture(scope="module")
 def drawn():
-    """The pictures, which take a second, made once."""
-    return tour.pictures(word_tour(far=5))
+    """Pictures that take no time."""
+    return dict.fromkeys(PICTURES, "<svg/>"), dict.fromkeys(FILES, b"a picture")
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch, tmp_path, drawn):
-    """A tour that takes no time, in an empty folder."""
-    monkeypatch.setattr(tour, "text_tour", partial(text_tour, updates=2, length=10))
-    monkeypatch.setattr(tour, "pictures", lambda word: drawn)
+    """A tour that takes no time, in an empty folder: of its first chapter, unless another is asked for."""
+    monkeypatch.setattr(tour, "PLANS", {"full": PLAN, "fast": PLAN})
+    monkeypatch.setattr(tour, "CHAPTERS", tour.CHAPTERS[:1])
+    monkeypatch.setattr(tour, "pictures_of", lambda chapter, texts: {})
+    monkeypatch.setattr(tour, "files_of", lambda pictures: drawn)
+    monkeypatch.setattr(lag, "Parallel", one_after_the_other)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 QUICKLY = """
-from functools import partial
-from tinygrad_seq.cli import main, tour
-tour.text_tour = partial(tour.text_tour, updates=1, length=2)
-tour.pictures = lambda word: (dict.fromkeys(["unrolled", "last_loss", "parts", "gradient_flow"], "<svg/>"), {})
-main(["tour"])
+from tinygrad_seq.cli import main
+from tinygrad_seq.cli.tour import command
+from tinygrad_seq.models.tour import Plan
+command.PLANS = {"full": Plan(steps=5, seeds=1, word=1, text=1, passage=2, hidden=4)}
+command.CHAPTERS = command.CHAPTERS[:1]
+command.pictures_of = lambda chapter, texts: {}
+main(["tour", "--jobs", "1"])
 """  # the tour in a process of its own
 
 
@@ -83,6 +90,53 @@ def test_a_second_tour_takes_the_place_of_the_first(short):
     assert "--seed 0" in (short / "index.html").read_text("utf-8")
 
 
+@pytest.mark.parametrize("options", [[], ["--fast"], ["--lang", "ko"], ["--fast", "--lang", "ko"]])
+def test_the_report_says_how_to_make_it_again(short, options):
+    """The command stands at its end, as it was typed, and the page is in the language that was asked for."""
+    assert run("tour", "-q", *options) == 0
+    page = (short / "out" / "tour" / "index.html").read_text("utf-8")
+
+    assert f"<code>{' '.join(['tinygrad-seq tour', *options])} --seed 0</code>" in page
+    assert f'<html lang="{"ko" if "ko" in options else "en"}">' in page
+
+
+def test_a_tour_in_korean(capsys):
+    """Titles, claims and what was found are Korean in the terminal too, and fit into 80 columns."""
+    assert run("tour", "--lang", "ko") == 0
+    out = capsys.readouterr().out
+
+    assert "멀수록 잊혀집니다" in out
+    assert out.splitlines()[-1].startswith("보고서: ")
+    assert all(cell_len(line) <= 80 for line in out.splitlines())
+
+
+def test_one_chapter(monkeypatch, short, capsys):
+    """--chapter 3 is the GRU alone."""
+    monkeypatch.setattr(tour, "CHAPTERS", CHAPTERS)
+    assert run("tour", "--chapter", "3") == 0
+    out = capsys.readouterr().out
+
+    assert out.startswith("3. GRU\n")
+    assert "LSTM\n" not in out
+    page = (short / "out" / "tour" / "index.html").read_text("utf-8")
+    assert re.findall('<section id="([^"]+)"', page) == ["gru"]
+    assert "tinygrad-seq tour --chapter 3 --seed 0" in page
+
+
+def test_the_whole_tour_ends_with_one_table(monkeypatch, capsys):
+    """All six chapters, each with its claims, and a line for each model, in 80 columns."""
+    monkeypatch.setattr(tour, "CHAPTERS", CHAPTERS)
+    assert run("tour") == 0
+    out = capsys.readouterr().out
+    table = out[out.index("All of them") :]
+
+    assert re.findall(r"^(\d)\. ", out, re.MULTILINE) == list("123456")
+    assert len(re.findall("^[✓◐✗] ", out, re.MULTILINE)) > 15
+    for name in ("RNN", "LSTM, forget bias 1", "GRU", "RNN + attention", "self-attention"):
+        assert re.search(rf"^ *{re.escape(name)} .*\d→\d\.\d\d +\d+/\d+/\d+ ", table, re.MULTILINE)
+    assert max(map(len, out.splitlines())) <= 80
+
+
 def test_quiet_prints_nothing(capsys):
     """--quiet is for scripts: only errors are said."""
     assert run("tour", "--quiet", "--out", "안녕 report") == 0
@@ -106,8 +160,8 @@ def test_one_thread_is_enough(monkeypatch):
     def threads():
         return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
 
-    before, seen, real = threads(), [], tour.word_tour
-    monkeypatch.setattr(tour, "word_tour", lambda *args, **options: seen.extend(threads()) or real(*args, **options))
+    before, seen, real = threads(), [], rnn.word_tour
+    monkeypatch.setattr(rnn, "word_tour", lambda *args, **options: seen.extend(threads()) or real(*args, **options))
     run("tour", "-q")
 
     assert seen == [1] * len(before)
@@ -116,13 +170,16 @@ def test_one_thread_is_enough(monkeypatch):
 
 @pytest.mark.slow
 def test_the_whole_tour_runs_from_a_shell(short):
-    """By `python -m tinygrad_seq` too; the text, trained in full, then needs less than 3 bits per character."""
+    """By `python -m tinygrad_seq` too, with the central figure; the text, trained in full, needs less than 3 bits."""
     command = [sys.executable, "-m", "tinygrad_seq", "tour"]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
 
     assert (done.returncode, done.stderr) == (0, "")
     bits = re.search(r"needs (\d\.\d\d) bits", " ".join((short / "out/tour/index.html").read_text("utf-8").split()))[1]
     assert float(bits) < 3
+    assert {"gradient_distance.svg", "gradient_distance.csv", "training.gif"} <= {
+        path.name for path in (short / "out/tour").iterdir()
+    }
 
 
 # ---- help and usage ------------------------------------------------------------------
@@ -134,7 +191,7 @@ def test_help(args, capsys):
     assert run(*args) == 0
     out = capsys.readouterr().out
     assert "Usage: tinygrad-seq" in out
-    assert args[0] == "tour" or "\n  tinygrad-seq " in out
+    assert "\n  tinygrad-seq " in out
     assert max(map(len, out.splitlines())) <= 80
 
 
@@ -154,6 +211,11 @@ def test_version(capsys):
         (["tour", "--seed", "-1"], "--seed"),
         (["tour", "--seed", "1.5"], "--seed"),
         (["tour", "--out", ""], "--out"),
+        (["tour", "--chapter", "0"], "--chapter"),
+        (["tour", "--chapter", "7"], "--chapter"),
+        (["tour", "--chapter", "RNN"], "--chapter"),
+        (["tour", "--lang", "fr"], "--lang"),
+        (["tour", "--jobs", "0"], "--jobs"),
         (["tour", "--loud"], "--loud"),
         (["tour", "extra"], "extra"),
     ],
@@ -176,7 +238,7 @@ def a_line(err):
 @pytest.fixture
 def no_training(monkeypatch):
     """Training would fail the test: the complaint must come before it."""
-    monkeypatch.setattr(tour, "word_tour", lambda *_, **__: pytest.fail("it trained first"))
+    monkeypatch.setattr(tour, "tour", lambda *_, **__: pytest.fail("it trained first"))
 
 
 @pytest.mark.usefixtures("no_training")
@@ -223,7 +285,7 @@ def test_no_graphviz_program(monkeypatch, short, capsys):
     ("stop", "code", "says"),
     [(KeyboardInterrupt, 130, "Interrupted"), (OSError(28, "No space left on device"), 1, "Error: ")],
 )
-@pytest.mark.parametrize("where", ["word_tour", "text_tour", "pictures", "tour_page", "write_all"])
+@pytest.mark.parametrize("where", ["word_tour", "text_tour", "pictures_of", "report_page", "write_all"])
 def test_what_stops_it_leaves_nothing(monkeypatch, short, capsys, where, stop, code, says):
     """Ctrl-C is exit code 130, a full disk 1; the folders that were made are gone, those that were there are not."""
 
@@ -231,7 +293,7 @@ def test_what_stops_it_leaves_nothing(monkeypatch, short, capsys, where, stop, c
         raise stop
 
     (short / "out").mkdir()
-    monkeypatch.setattr(tour, where, stopped)
+    monkeypatch.setattr(rnn if where in ("word_tour", "text_tour") else tour, where, stopped)
 
     assert run("tour") == code
     err = capsys.readouterr().err.strip()

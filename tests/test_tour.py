@@ -1,19 +1,18 @@
-"""The tour: what it measures is true and the same each time, and its page stands alone."""
-
-import re
-from html.parser import HTMLParser
-from xml.etree import ElementTree
+"""The tour: what it measures is true and the same each time."""
 
 import numpy as np
 import pytest
 
 from tinygrad_seq import Graph
-from tinygrad_seq.cli.tour import pictures
-from tinygrad_seq.models.tour import Sample, text_tour, word_tour
-from tinygrad_seq.viz.page import formula, number, tour_page
+from tinygrad_seq.gradflow import per_step, step_jacobians
+from tinygrad_seq.models.flow import Trial, trial
+from tinygrad_seq.models.tour import CHAPTERS, FAST, FULL, lag, text_tour, tour, word_tour
+from tinygrad_seq.models.tour.lag import studied
+from tinygrad_seq.models.tour.lstm import along_states
+from tinygrad_seq.models.tour.reversal import Reversals, influence_of, readout_of, word_of
+from tours import TINY, one_after_the_other, told
 
-NAMES = ("unrolled", "last_loss", "parts", "gradient_flow")
-VOID = {"meta", "link", "br", "hr", "img", "input"}
+pytestmark = pytest.mark.xdist_group("tour")
 
 
 @pytest.fixture(scope="module")
@@ -27,40 +26,11 @@ def text():
 
 
 @pytest.fixture(scope="module")
-def drawn(word):
-    return pictures(word)
+def chapters():
+    return {chapter.name: chapter for chapter in told()}
 
 
-@pytest.fixture(scope="module")
-def page(word, text, drawn):
-    return tour_page(word, text, drawn[0], seed=0, version="1.2.3")
-
-
-class Elements(HTMLParser):
-    """All elements of a page, and whether each that opens is closed."""
-
-    def __init__(self, content):
-        super().__init__()
-        self.found, self.open, self.words = [], [], []
-        self.feed(content)
-        self.close()
-
-    def handle_starttag(self, tag, attributes):
-        self.found.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.found.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-
-# ---- what is measured ----------------------------------------------------------------
+# ---- the word and the book -----------------------------------------------------------
 
 
 def test_it_learns_hello(word):
@@ -126,115 +96,140 @@ def test_the_text_is_generated_in_several_ways(text):
     assert 0 < text.letters_alone < 6
 
 
-# ---- the page ------------------------------------------------------------------------
+# ---- the chapters --------------------------------------------------------------------
 
 
-def test_the_page_is_whole(page):
-    """Every element that opens is closed, in order, and no id comes twice."""
-    elements = Elements(page)
-    ids = [attributes["id"] for _, attributes in elements.found if "id" in attributes]
-
-    assert elements.open == []
-    assert page.startswith("<!DOCTYPE html>")
-    assert len(ids) == len(set(ids)) > 50
+def test_all_chapters_come_in_order_and_then_the_end(chapters):
+    """Six chapters as in the lecture, and the table of all models."""
+    assert list(chapters) == [*CHAPTERS, "ending"]
+    assert len(CHAPTERS) == 6
 
 
-def test_the_page_stands_alone(page):
-    """No script, no address of another place; what it refers to are its own parts and the files beside it."""
-    elements = Elements(page)
-    links = [v for _, attributes in elements.found for k, v in attributes.items() if k.endswith(("href", "src"))]
-
-    assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in elements.found}
-    assert links
-    assert all(re.fullmatch(r"#[\w.-]+|\w+\.(svg|png)", link) for link in links)
-    assert set(re.findall(r"https?://[\w./]+", page)) <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_each_claim_has_an_outcome(chapters, name):
+    """A chapter has claims, and each holds, holds in part, or fails."""
+    assert chapters[name].outcomes
+    assert set(chapters[name].outcomes.values()) <= {"holds", "partly", "fails"}
 
 
-def test_references_inside_a_picture_stay_inside_it(page):
-    """Each #… in the page is the id of an element of the same picture."""
-    for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
-        root = ElementTree.fromstring(svg)
-        own = {e.attrib["id"] for e in root.iter() if "id" in e.attrib}
-        used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
+def test_one_chapter_alone_measures_what_it_does_in_the_whole(chapters, monkeypatch):
+    """`--chapter 2` gives the numbers of the second chapter, to the last bit, and nothing else."""
+    monkeypatch.setattr(lag, "Parallel", one_after_the_other)
+    (alone,) = tour(TINY, 0, ["lstm"])
 
-        assert used <= own
-
-
-def test_the_page_has_the_four_pictures_and_what_they_show(page):
-    """Unrolled graph, the gradient of the last loss, the parts and the flow, each described for who cannot see it."""
-    svgs = [attributes for tag, attributes in Elements(page).found if tag == "svg"]
-
-    assert len(svgs) == 4
-    assert all(attributes["role"] == "img" and attributes["aria-label"] for attributes in svgs)
-    assert all("width" not in attributes and "viewbox" in attributes for attributes in svgs)
+    for name in ("rnn", "lstm", "lstm-pytorch"):
+        np.testing.assert_array_equal(alone.shown["flows"][name], chapters["lstm"].shown["flows"][name])
+    assert alone.outcomes == chapters["lstm"].outcomes
 
 
-def test_the_page_says_the_numbers(page, word, text):
-    """The table has each step's loss, gradient and part, before and after; the text its bits."""
-    for m in (word.before, word.after):
-        for series in ([L.item() for L in m.losses], m.flow.norms, m.parts.norms):
-            for x in series:
-                assert f"<td>{number(x)}</td>" in page
-    assert f"{text.bits:.2f}" in page
-    assert f"{text.letters_alone:.2f}" in page
-    assert "tinygrad_seq 1.2.3" in page
+def test_a_learner_has_the_numbers_of_a_trial():
+    """The tour and `tinygrad-seq flow` measure the same models: equal bits."""
+    spec = Trial("lstm", steps=12, seed=3, hidden=8, updates=4)
+    ours, theirs = studied(spec, watched=True), trial(spec)
+
+    for when in ("init", "trained"):
+        np.testing.assert_array_equal(ours.norms[when], theirs.measured[when].norms["x"])
+    assert ours.score == theirs.score
+    np.testing.assert_array_equal(ours.frames[-1][1], ours.norms["trained"])
 
 
-def test_the_same_run_makes_the_same_page(page, word, text):
-    """No date, no path and no address of an object is in it: the bytes are equal."""
-    again = word_tour()
+def test_the_untrained_twin_stays_untrained(chapters):
+    """What is measured before training is measured on weights that training has not touched."""
+    learner = studied(Trial("gru", steps=12, hidden=8, updates=3))
+    again = studied(Trial("gru", steps=12, hidden=8, updates=0))
 
-    assert tour_page(again, text, pictures(again)[0], seed=0, version="1.2.3") == page
-
-
-@pytest.mark.parametrize("hostile", ["<b>&\"'</b>", "안녕하세요", "\x00\ud800\u202e!", "$x_t$"])
-def test_any_text_is_shown_and_nothing_else(text, hostile):
-    """Letters that mean something in HTML, control characters, other scripts: shown, never obeyed."""
-    hostile_text = text._replace(prompt=hostile, samples=[Sample(1.0, None, hostile)])
-    word = word_tour(word=hostile, updates=2, far=6)
-    page = tour_page(word, hostile_text, dict.fromkeys(NAMES, "<svg/>"), seed=0, version="1")
-    elements = Elements(page)
-
-    assert elements.open == []
-    assert page.encode()
-    assert "b" not in {tag for tag, attributes in elements.found if attributes}
-    assert sum(tag == "b" for tag, _ in elements.found) == 2 + 1  # two moments of training, one prompt
-    assert not re.search("[\x00-\x08\ud800-\udfff\u202e]", page)
+    for ours, theirs in zip(learner.untrained.parameters(), again.network.parameters(), strict=True):
+        np.testing.assert_array_equal(ours.data, theirs.data)
+    assert not np.array_equal(learner.network.rnn.weight_hh_l0.data, learner.untrained.rnn.weight_hh_l0.data)
 
 
-def test_pictures_are_files_too(drawn):
-    """SVG documents and PNG for slides, of the same names."""
-    svgs, pngs = drawn
+def test_along_C_alone_is_the_product_of_the_forget_gates():
+    """∂L/∂C_T ∏ f, which is what the lecture's sum hands on; along all ways it is what per_step gives."""
+    found = lag.Lag([studied(Trial("lstm", steps=12, hidden=8, updates=0))])
+    loss, _, _ = found.one(found.learners["lstm"].network)
+    along = along_states(loss)
+    f = np.stack([node.data for node in Graph(loss).named("f")])  # (T, 1, hidden)
+    expected = per_step(loss, "C").gradients[-1]
+    norms = [np.linalg.norm(expected)]
+    for gate in f[:0:-1]:
+        expected = expected * gate
+        norms.append(np.linalg.norm(expected))
 
-    assert set(svgs) == set(pngs) == set(NAMES)
-    for name in svgs:
-        assert ElementTree.fromstring(svgs[name]).tag == "{http://www.w3.org/2000/svg}svg"
-        assert pngs[name].startswith(b"\x89PNG\r\n")
-
-
-@pytest.mark.parametrize(
-    ("content", "typeset"),
-    [
-        ("h_t", "<var>h</var><sub>t</sub>"),
-        ("tanh(x_t W_x)", "tanh(<var>x</var><sub>t</sub> <var>W</var><sub>x</sub>)"),
-        ("h_{t−1} < b", "<var>h</var><sub>t−1</sub> &lt; <var>b</var>"),
-        ("∂L_4/∂W_x", '<span class="one">∂<var>L</var><sub>4</sub>/∂<var>W</var><sub>x</sub></span>'),
-        ("loss", "loss"),
-    ],
-)
-def test_formulas_are_typeset(content, typeset):
-    """Single letters in italics, what stands after _ below the line, words as they are."""
-    assert formula(content) == typeset
+    np.testing.assert_allclose(along["C_alone"], norms[::-1], rtol=1e-12)
+    alone = per_step(loss, "h").gradients[-1][0] @ step_jacobians(loss, "h").product()[0]
+    np.testing.assert_allclose(along["h_alone"][0], np.linalg.norm(alone), rtol=1e-10)
+    np.testing.assert_allclose(along["h"], per_step(loss, "h").norms)
 
 
-@pytest.mark.parametrize(
-    ("x", "written"),
-    [
-        (0.0, "0"), (1.0, "1"), (5.6613, "5.66"), (0.000123, "0.000123"), (12345.6, "12,300"),
-        (2.66e-9, "2.7 · 10<sup>−9</sup>"), (9.96e-5, "1.0 · 10<sup>−4</sup>"), (3e12, "3.0 · 10<sup>12</sup>"),
-        (float("nan"), "nan"),
-    ],
-)  # fmt: skip
-def test_numbers_are_short(x, written):
-    """Three digits, or two with a power of ten."""
-    assert number(x) == written
+def test_the_ways_through_a_gru_are_as_counted_by_hand(chapters):
+    """From x_1 an RNN has T activations on every way; a GRU one on the shortest, two a step on the longest."""
+    rows, T = {row["model"]: row for row in chapters["gru"].tables["ways"]}, TINY.steps
+
+    assert (rows["rnn"]["fewest"], rows["rnn"]["most"]) == (T, T)
+    assert (rows["lstm"]["fewest"], rows["lstm"]["most"]) == (2, 2 * T)
+    assert (rows["gru-lecture"]["fewest"], rows["gru-lecture"]["most"]) == (1, 2 * T)
+
+
+def test_the_last_table_has_every_column_for_every_model(chapters):
+    """Decay before and after, memory at 10, 20 and 50, longest path, sequential operations, score, time."""
+    rows = chapters["ending"].tables["models"]
+    columns = {"decay_init", "decay_trained", "memory_10", "memory_20", "memory_50", "path", "sequential", "score",
+               "milliseconds"}  # fmt: skip
+
+    assert [row["model"] for row in rows] == ["rnn", "lstm", "gru", "attention", "self-attention"]
+    assert all(columns <= {*row} for row in rows)
+    by_name = {row["model"]: row for row in rows}
+    assert by_name["self-attention"]["sequential"] < 20 < by_name["rnn"]["sequential"] < by_name["lstm"]["sequential"]
+    assert by_name["attention"]["path"] < by_name["rnn"]["path"]
+
+
+def test_a_mask_hides_the_future_exactly(chapters):
+    """The influence of later inputs is 0 to the last bit."""
+    reach = chapters["self-attention"].shown["reach"].norms
+
+    assert not reach[np.triu_indices(len(reach), 1)].any()
+    assert reach[np.tril_indices(len(reach))].all()
+    assert chapters["self-attention"].outcomes["masked"] == "holds"
+
+
+def test_influence_of_a_word_is_that_of_each_loss():
+    """Row t of the map is what per_step gives of L_t alone."""
+    reversals = Reversals(TINY, 0)
+    model = reversals._made("dot")
+    reach = influence_of(model, reversals.task, "ABC")
+    losses = model.losses(*word_of(reversals.task, "ABC"))
+
+    assert reach.norms.shape == (4, 4)
+    np.testing.assert_allclose(reach.norms[2], per_step(losses[2], "source_embedding/x").norms, rtol=1e-12)
+
+
+def test_the_context_vector_blurs():
+    """Untrained, the last letter can be read off it better than the first."""
+    reversals = Reversals(TINY._replace(letters=8), 0)
+    found = readout_of(reversals._made(None), reversals.task, 8, 0)
+
+    assert found.delays.tolist() == list(range(1, 9))
+    assert found.scores[0] > 0.9
+    assert found.scores[-1] < found.chance + 0.15
+
+
+def test_the_fast_version_does_less():
+    """Nothing in it takes longer than in the whole tour."""
+    for name in ("seeds", "learners", "recall", "word", "text", "passage", "reversal", "letters"):
+        assert getattr(FAST, name) <= getattr(FULL, name)
+    assert FAST != FULL
+
+
+@pytest.mark.slow
+def test_what_the_lecture_says_of_gradient_is_measured_as_it_should_be(monkeypatch):
+    """The honest story: an RNN vanishes; an LSTM too at PyTorch's bias, less with 1; attention does not."""
+    monkeypatch.setattr(lag, "Parallel", one_after_the_other)
+    measured = lag.lag_of(FULL, 0, ["rnn", "lstm", "lstm-pytorch", "gru-lecture", "attention", "self-attention"], [])
+    left = {name: lag.share_of(measured.norms(name, "init")) for name in measured.learners}
+
+    assert left["rnn"] < 1e-10
+    assert 1e-12 < left["lstm-pytorch"] < 1e-7
+    assert 1e-7 < left["lstm"] < 1e-2
+    assert left["gru-lecture"] < 1e-6
+    assert min(left["attention"], left["self-attention"]) > 1e-3
+    assert measured.verdict("self-attention", "init").kind == "steady"
