@@ -529,3 +529,14 @@ def test_workers_that_die_are_told_of(trials, monkeypatch):
 
     with pytest.raises(SweepError, match="the processes that run the trials ended: "):
         list(sweep(trials, jobs=2, folder="kept"))
+
+
+def test_panels_are_what_a_chart_takes():
+    """For each moment the norms of each model, over seeds; of several lengths those that are asked for."""
+    flow = compare(["rnn", "self-attention"], steps=[8, 12], seeds=2, hidden=8, trained=False, jobs=1)
+
+    (panel,) = flow.panels(12).values()
+    assert list(panel) == ["RNN, T=12", "self-attention, T=12"]
+    assert [norms.shape for norms in panel.values()] == [(2, 12)] * 2
+    with pytest.raises(DataError, match="several lengths"):
+        flow.panels()

@@ -147,6 +147,18 @@ class Comparison:
         """What to call a group in a picture: by what differs."""
         return ", ".join([NETWORKS[model].title, *self.differing(steps=steps, initialisation=initialisation)])
 
+    def panels(self, steps: int | None = None) -> dict[str, dict[str, np.ndarray]]:
+        """‖∂L_T/∂x_t‖ of every group by its label, (seeds, T), at each moment: what `viz.plot_distance` draws.
+
+        steps: T, where there are several lengths.
+        """
+        T = len(self.t) if steps is None else steps
+        shown = [group for group in self.groups() if group["steps"] == T]
+        return {
+            MOMENTS[when]: {self.label(**group): self.norms(when=when, **group) for group in shown}
+            for when in self.moments
+        }
+
     def differing(self, *, steps: int, initialisation: str, **_: Any) -> list[str]:
         """What of a group is not the same in all of them, in words."""
         said = {"steps": f"T={steps}", "initialisation": initialisation}

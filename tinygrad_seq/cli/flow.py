@@ -144,14 +144,7 @@ def pictures(comparison: Comparison) -> dict[str, Chart]:
     lengths = list(dict.fromkeys(run.trial.steps for run in comparison.runs))
     charts = {}
     for T in lengths:
-        panels = {
-            MOMENTS[when]: {
-                comparison.label(**group): comparison.norms(when=when, **group)
-                for group in comparison.groups()
-                if group["steps"] == T
-            }
-            for when in comparison.moments
-        }
+        panels = comparison.panels(T)
         name = "flow" if len(lengths) == 1 else f"flow-{T}"
         alone = f", {next(iter(panels))}" if len(panels) == 1 else ""
         title = f"The gradient of the loss at step T = {T}{alone}"
