@@ -141,9 +141,18 @@ def test_a_killed_sweep_is_resumed(an_empty_folder, capsys):
 @pytest.mark.slow
 def test_a_cluster_by_its_address():
     """The workers of a Dask scheduler do the work, and the table is the same."""
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        assert run(*TINY[:-2], "--untrained", "--dask", cluster.scheduler_address, "--out", "there", "-q") == 0
+    pytest.importorskip("distributed")
+    program = (
+        "import sys, distributed\n"
+        "from commands import run\n"
+        "if __name__ == '__main__':\n"
+        "    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:\n"
+        f"        options = [*{TINY[:-2]!r}, '--untrained', '--out', 'there', '-q']\n"
+        "        sys.exit(run(*options, '--dask', cluster.scheduler_address))\n"
+    )  # in a process of its own: its threads draw random numbers, and Hypothesis watches who does
+    Path("cluster.py").write_text(program)
+    tests = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    subprocess.run([sys.executable, "cluster.py"], check=True, timeout=120, env=tests)
     assert run(*TINY, "--untrained", "-q") == 0
 
     assert Path("there/flow.csv").read_bytes() == Path("out/flow/flow.csv").read_bytes()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from joblib import Parallel, cpu_count, delayed, parallel_config
@@ -139,11 +139,8 @@ def results(
 
 def outcomes(trials: list[Trial], jobs: int | None, dask: str | None) -> Generator[Run | Failure]:
     """What came of each trial, as it comes."""
-    backend: AbstractContextManager[Any] = nullcontext()
     try:
-        if dask is not None:
-            backend = parallel_config(backend="dask", scheduler_host=dask)
-        with backend:
+        with nullcontext() if dask is None else cluster(dask):
             options = {} if dask is not None else {"n_jobs": workers(jobs, trials)}
             yield from Parallel(return_as="generator_unordered", batch_size=1, **options)(map(delayed(attempt), trials))
     except (DataError, GeneratorExit):
@@ -152,6 +149,15 @@ def outcomes(trials: list[Trial], jobs: int | None, dask: str | None) -> Generat
         if dask is not None:
             raise SweepError(f"the Dask cluster at {dask} could not do it: {in_words(error)}") from error
         raise SweepError(f"the processes that run the trials ended: {in_words(error)}") from error
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[None]:
+    """Let joblib send its work to the workers of a scheduler; afterwards nothing is left of the connection."""
+    from distributed import Client  # an extra, and a second to import
+
+    with Client(address), parallel_config(backend="dask"):  # joblib would leave a client of its own open
+        yield
 
 
 def attempt(spec: Trial) -> Run | Failure:

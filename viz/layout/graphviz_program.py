@@ -7,6 +7,7 @@ The environment variable TINYGRAD_SEQ_DOT chooses: `system`, `pure`, or the name
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import sys
 from contextlib import suppress
 from functools import cache, lru_cache
 from importlib import metadata
+from pathlib import PurePosixPath
 from typing import Any
 
 import graphviz
@@ -87,9 +89,10 @@ def pure_program() -> str | None:
     """The program of the `graphviz-pure` wheel: where pip put it, which the path need not name, or on the path."""
     with suppress(metadata.PackageNotFoundError):
         installed = metadata.distribution("graphviz-pure")
-        for file in installed.files or ():
-            if file.stem == "graphviz-pure":
-                for path in (file, f"bin/{file.name}"):  # the second after `pip install --target`, which notes another
+        for file, *_ in csv.reader((installed.read_text("RECORD") or "").splitlines()):  # `files` may leave some out
+            name = PurePosixPath(file).name
+            if PurePosixPath(file).stem == "graphviz-pure":
+                for path in (file, f"bin/{name}"):  # the second after `pip install --target`, which notes another
                     program = os.path.realpath(str(installed.locate_file(path)))
                     if os.access(program, os.X_OK):
                         return program
