@@ -30,7 +30,7 @@ lint: $(VENV)/.dev ## read the code with ruff
 types: $(VENV)/.dev $(TYPES)/.made ## build the wheel, install it in an environment of its own, check its types
 	@rm -rf build
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
-	$(TYPES_PIP) install --quiet build/wheel/*.whl
+	$(TYPES_PIP) install --quiet "$$(echo build/wheel/*.whl)[tui]"
 	$(TYPES_PIP) install --quiet --force-reinstall --no-deps build/wheel/*.whl
 	cd $(TYPES) && ../$(BIN)/mypy --config-file ../pyproject.toml --python-executable bin/python --package tinygrad_seq
 

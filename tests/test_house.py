@@ -14,6 +14,7 @@ LAYERS = [
     ["errors", "hooks", "rng", "source"],
     ["ops"],
     ["graph"],
+    ["anomaly"],
     ["backprop"],
     ["record"],
     ["functional"],

@@ -3,7 +3,12 @@
 The record of a computation (`Tensor`, `Value`), one backward walk over it (`sweep`), and what is built on them.
 """
 
-from . import errors, functional, gradflow, nn, optim
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from . import errors, functional, nn, optim
 from .autograd import grad, hessian, jacobian, jvp, value_and_grad, vjp
 from .backprop import Visit, sweep
 from .graph import Graph, Node, detect_anomaly, enable_grad, no_grad, scope, steps
@@ -13,6 +18,10 @@ from .rng import manual_seed
 from .tensor import Parameter, Tensor
 from .trace import Trace
 from .value import Value
+
+if TYPE_CHECKING:
+    from . import gradflow
+    from .debugger.halting import breakpoint_on
 
 __version__ = "0.1.0"
 
@@ -26,6 +35,7 @@ __all__ = [
     "Trace",
     "Value",
     "Visit",
+    "breakpoint_on",
     "detect_anomaly",
     "enable_grad",
     "errors",
@@ -46,3 +56,20 @@ __all__ = [
     "value_and_grad",
     "vjp",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What is loaded when it is first asked for, so that who only computes need not wait for it."""
+    if name == "gradflow":
+        from .gradflow import __name__ as loaded
+
+        return sys.modules[loaded]
+    if name == "breakpoint_on":
+        from .debugger.halting import breakpoint_on
+
+        return breakpoint_on
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
+from operator import neg
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from .errors import AnomalyError, DataError, GradientError, ShapeError, StaleGraphError, VjpError
+from .anomaly import check_gradient, check_sent
+from .errors import DataError, GradientError, ShapeError, StaleGraphError, VjpError
 from .graph import WATCH, Node, Place, _place
-from .hooks import EVERY, OF_NODE
+from .hooks import EVERY, HALTS, OF_NODE
 from .ops.parts import Part, Product, Scattered, Sum
 
 __all__ = ["Visit", "backward", "sweep"]
@@ -79,13 +81,25 @@ def sweep(loss: Node, gradient: Any = None, *, create_graph: bool = False) -> It
         yield Visit(node, g, sent)
 
 
-def backward(roots: list[tuple[Node, Any]], create_graph: bool = False) -> None:
-    """Set `.grad` of every node that the gradient reaches; leaves add to what they have, as in PyTorch.
+def backward(
+    loss: Node, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False
+) -> None:
+    """Set `.grad` of every node that this one was made from: d(this)/d(node).
 
-    All or nothing: if a rule fails on the way no gradient has been set.
+    Leaves add to the gradient they have, as in PyTorch; all others hold that of the latest call.  All or nothing: if a
+    rule or a hook fails on the way, no gradient has been set.  gradient: d(something)/d(this), needed where this is no
+    scalar.  create_graph: record the gradients in their turn, so that they can be differentiated; `.grad` is then a
+    Tensor, else an array.  retain_graph: PyTorch's word, without effect: a graph is there as long as somebody holds it.
+    Raises GradientError.
+
+    >>> from tinygrad_seq import Tensor
+    >>> w = Tensor([1.0, 2.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> w.grad
+    array([2., 4.])
     """
     nodes, gradients = [], []  # two lists: pairs would be a million more objects for the garbage collector to walk
-    for node, g, _ in walk(roots, create_graph):
+    for node, g, _ in descend({loss.birth: loss}, {loss.birth: seed(loss, gradient, create_graph)}, create_graph):
         nodes.append(node)
         gradients.append(g)
     with _storing:
@@ -94,88 +108,92 @@ def backward(roots: list[tuple[Node, Any]], create_graph: bool = False) -> None:
 
 
 def seed(loss: Node, gradient: Any, create_graph: bool) -> Any:
-    """The gradient to start from, checked: 1 for a scalar, or what was given, in the shape of the loss."""
+    """The gradient to start from: 1 for a scalar, or what was given, checked, in the shape of the loss."""
+    if gradient is None and loss.requires_grad and getattr(loss._data, "size", 1) == 1 and not create_graph:
+        return 1.0 if loss.scalar else np.array(1, loss._data.dtype, ndmin=loss._data.ndim)
+    g = checked_seed(loss, gradient)
+    if not create_graph:
+        return g
+    return gradient if isinstance(gradient, Node) and not loss.scalar else loss.constant(g)
+
+
+def checked_seed(loss: Node, gradient: Any) -> Any:
+    """The gradient that somebody gave, or 1, as numbers of the shape of the loss."""
     if not loss.requires_grad:
         raise GradientError(
             f"backward needs something that requires a gradient, got {loss!r}: nothing that it was made from has "
             "requires_grad=True (or it was made under no_grad)"
         )
-    g: Any
+    data: Any = loss._data
     if loss.scalar:
-        g = 1.0 if gradient is None else float(gradient)
-    else:
-        data = loss._data
-        if gradient is None:
-            if data.size != 1:
-                raise GradientError(
-                    f"backward needs a scalar, got shape {data.shape}{_in(loss)}: reduce it first, for example with "
-                    ".sum(), or give backward(gradient) of that shape"
-                )
-            g = np.ones(data.shape, data.dtype)
-        else:
-            try:
-                g = np.array(gradient._data if isinstance(gradient, Node) else gradient, data.dtype)
-            except (TypeError, ValueError) as error:
-                raise DataError(f"the gradient of {loss!r} must be numbers of shape {data.shape}: {error}") from None
-            if g.shape != data.shape:
-                raise ShapeError(f"the gradient of {loss!r} must have its shape {data.shape}, got {g.shape}")
-            if create_graph and isinstance(gradient, Node):
-                return gradient
-    return loss.constant(g) if create_graph else g
+        return 1.0 if gradient is None else float(gradient)
+    if gradient is None and data.size != 1:
+        raise GradientError(
+            f"backward needs a scalar, got shape {data.shape}{_in(loss)}: reduce it first, for example with "
+            ".sum(), or give backward(gradient) of that shape"
+        )
+    if gradient is None:
+        return np.ones(data.shape, data.dtype)
+    try:
+        g = np.array(gradient._data if isinstance(gradient, Node) else gradient, data.dtype)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"the gradient of {loss!r} must be numbers of shape {data.shape}: {error}") from None
+    if g.shape != data.shape:
+        raise ShapeError(f"the gradient of {loss!r} must have its shape {data.shape}, got {g.shape}")
+    return g
 
 
 def walk(roots: Iterable[tuple[Node, Any]], create_graph: bool = False) -> Iterator[tuple[Node, Any, Any]]:
-    """Yield (node, its complete gradient, what its rule returned), newest node first."""
-    heap: list[int] = []  # births, negated: the newest comes first
+    """Yield (node, its complete gradient, what its rule returned), newest node first, from one root or several."""
     nodes: dict[int, Node] = {}
-    pending: dict[int, Any] = {}  # by birth, the gradient so far
-    owned: set[int] = set()  # whose gradient so far is an array of our own, to add to in place
+    pending: dict[int, Any] = {}
     for node, g in roots:
         birth = node.birth
-        if birth in pending:
-            pending[birth] = pending[birth] + g
-        else:
-            pending[birth] = g
-            nodes[birth] = node
-            heappush(heap, -birth)
-    place = _place.get()
-    watch = place.mode == WATCH
-    of_node, every = OF_NODE, EVERY
+        nodes[birth] = node
+        pending[birth] = pending[birth] + g if birth in pending else g
+    return descend(nodes, pending, create_graph)
+
+
+def descend(
+    nodes: dict[int, Node], pending: dict[int, Any], create_graph: bool
+) -> Iterator[tuple[Node, Any, Any]]:
+    """The walk itself: nodes to visit, and the gradient of each so far, by birth; both fill and empty on the way.
+
+    Few lines lie between the beginning and the first rule: who steps through backprop in a debugger meets them all.
+    """
+    # heap: births, negated, so that the newest comes first.  owned: those whose gradient so far is an array of our own.
+    heap, owned, watch = sorted(map(neg, nodes)), set[int](), _place.get().mode == WATCH
+    every, of_node, halts = EVERY, OF_NODE, HALTS
     while heap:
-        birth = -heappop(heap)
-        node = nodes.pop(birth)
-        g = pending.pop(birth)
+        node, g = nodes.pop(birth := -heappop(heap)), pending.pop(birth)
         if g.__class__ in PARTS:
             g = g.array()
-        if every or (of_node and birth in of_node):
-            g = hooked(node, g)
-        op = node.op
-        if op is None:
-            yield node, g, ()
-            continue
-        x = node._x
-        y = node._y
+        if watch or every or (of_node and id(node) in of_node):
+            g = hooked(node, g, watch)
+        op, x, y = node.op, node._x, node._y
         try:
-            if create_graph or x is None:
+            if x is None or create_graph or halts:
+                if op is None:
+                    yield node, g, ()
+                    continue
                 inputs = node.inputs
-                sent = recorded_rule(node, g, place) if create_graph else rule(node, g)
+                sent = recorded_rule(node, g) if create_graph else applied(node, g, node._data, data_of(inputs))
             elif y is None:
+                sent = op.vjp(g, node._data, x._data, **node.fixed) if node.fixed else op.vjp(g, node._data, x._data)
                 inputs = (x,)
-                fixed = node.fixed
-                sent = op.vjp(g, node._data, x._data, **fixed) if fixed else op.vjp(g, node._data, x._data)
             elif node.fixed:
-                inputs = (x, y)
                 sent = rule(node, g)
-            else:
                 inputs = (x, y)
+            else:
                 sent = op.vjp(g, node._data, x._data, y._data)
+                inputs = (x, y)
         except Exception as error:
             error.add_note(f"in the derivative of {op.name}{_in(node)}")
             raise
         if sent.__class__ is not tuple or len(sent) != len(inputs):
             raise _miscounted(node, sent)
         if watch:
-            _look_at(node, sent, place.anomaly)
+            check_sent(node, g, sent, _place.get().anomaly)
         yield node, g, sent
         broadcasts = op.broadcasts and not node.scalar
         for x, c in zip(inputs, sent):
@@ -205,31 +223,59 @@ def walk(roots: Iterable[tuple[Node, Any]], create_graph: bool = False) -> Itera
                 owned.add(to)
 
 
-def hooked(node: Node, g: Any) -> Any:
-    """The gradient after the hooks of a node, and those of every node, had their say."""
-    for hook in [*OF_NODE.get(node.birth, ())]:
-        g = replaced(node, g, hook(g))
-    for hook in [*EVERY]:
-        g = replaced(node, g, hook(node, g))
+def hooked(node: Node, g: Any, watch: bool) -> Any:
+    """The gradient after the hooks of a node, and those of every node, had their say, and an anomaly was looked for."""
+    try:
+        for hook in [*OF_NODE.get(id(node), ())]:
+            g = replaced(node, g, hook.call(shown(g)))
+        for hook in [*EVERY]:
+            g = replaced(node, g, hook.call(node, shown(g)))
+    except Exception as error:
+        error.add_note(f"in a hook on {node!r}")
+        raise
+    if watch:
+        check_gradient(node, g, _place.get().anomaly)
+    return g
+
+
+def shown(g: Any) -> Any:
+    """A gradient for a hook to see: other nodes may share the array, so it cannot be written into."""
+    if g.__class__ is np.ndarray:
+        g.setflags(write=False)
     return g
 
 
 def replaced(node: Node, g: Any, given: Any) -> Any:
     """What a hook gave back in place of a gradient, checked."""
-    if given is None:
+    if given is None or given is g:
         return g
-    if isinstance(g, Node):
-        given = given if isinstance(given, Node) else g.constant(given)
-    elif node.scalar:
-        return float(given)
-    else:
-        given = np.asarray(given, g.dtype)
-    if np.shape(given.data) != np.shape(node.data):
+    recorded = isinstance(g, Node)
+    if not (recorded and isinstance(given, Node)):
+        given = given._data if isinstance(given, Node) else given
+        try:
+            given = float(given) if node.scalar else np.array(given, node._data.dtype)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"a hook must give numbers, or None, for the gradient of {node!r}: {error}") from None
+        given = g.constant(given) if recorded else given
+    shape = np.shape(given._data if recorded else given)
+    if shape != np.shape(node._data):
         raise ShapeError(
-            f"a hook gave a gradient of shape {np.shape(given.data)} for {node!r}: it must have the shape of the node, "
-            "or be None to leave the gradient as it is"
+            f"a hook gave a gradient of shape {shape} for {node!r}: it must have the shape of the node, or be None to "
+            "leave the gradient as it is"
         )
     return given
+
+
+def applied(node: Node, g: Any, out: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The rule of a node, of arrays or of nodes; where `breakpoint_on` asks for it, under the debugger."""
+    if HALTS and any([halt.call(node, g) for halt in [*HALTS]]):
+        breakpoint()  # noqa: T100 - tinygrad_seq.breakpoint_on asked for it: step into the rule
+    return node.op.vjp(g, out, *inputs, **node.fixed)
+
+
+def data_of(nodes: tuple[Node, ...]) -> tuple[Any, ...]:
+    """The values of nodes."""
+    return tuple([x._data for x in nodes])
 
 
 def rule(node: Node, g: Any) -> tuple[Any, ...]:
@@ -237,11 +283,12 @@ def rule(node: Node, g: Any) -> tuple[Any, ...]:
     return node.op.vjp(g, node._data, *[x._data for x in node.inputs], **node.fixed)
 
 
-def recorded_rule(node: Node, g: Any, place: Place) -> tuple[Any, ...]:
+def recorded_rule(node: Node, g: Any) -> tuple[Any, ...]:
     """The rule applied to nodes instead of arrays, so that the gradient is recorded in its turn."""
+    place = _place.get()
     _place.set(Place(node.place.scope, node.place.t, True, place.anomaly, place))
     try:
-        return node.op.vjp(g, node, *node.inputs, **node.fixed)
+        return applied(node, g, node, node.inputs)
     finally:
         _place.set(place)
 
@@ -267,27 +314,6 @@ def _miscounted(node: Node, sent: Any) -> VjpError:
         f"the VJP of {node.op.name}{_in(node)} must return a tuple of {len(node.inputs)} gradients, one per input; "
         f"got {len(sent) if isinstance(sent, (tuple, list)) else type(sent).__name__}"
     )
-
-
-def _look_at(node: Node, sent: Iterable[Any], anomaly: str) -> None:
-    """Raise AnomalyError where a contribution is NaN, or infinite."""
-    for i, (x, c) in enumerate(zip(node.inputs, sent)):
-        if c is None or not x.requires_grad:
-            continue
-        data = c.array() if isinstance(c, Part) else c._data if isinstance(c, Node) else c
-        what = anomalies(data, anomaly)
-        if what:
-            raise AnomalyError(
-                f"the derivative of {node.op.name} by its input {i} made {what}{_in(node)}; its input is {x!r}"
-            )
-
-
-def anomalies(data: Any, anomaly: str) -> str:
-    """What is wrong with the numbers, in words: "2 NaN of 6 values"; "" if nothing is."""
-    nans = int(np.count_nonzero(np.isnan(data)))
-    infs = int(np.count_nonzero(np.isinf(data))) if "inf" in anomaly else 0
-    wrong = " and ".join(f"{n} {word}" for n, word in ((nans, "NaN"), (infs, "infinite")) if n)
-    return f"{wrong} of {np.size(data)} values" if wrong else ""
 
 
 def stale(node: Node, x: Node) -> StaleGraphError:

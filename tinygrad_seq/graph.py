@@ -18,7 +18,7 @@ from types import CodeType
 from typing import Any, ClassVar, Self
 from weakref import finalize
 
-from .errors import SequenceError
+from .errors import GradientError, SequenceError
 from .hooks import OF_NODE, Handle
 from .source import user_line
 
@@ -308,7 +308,8 @@ class Node:
         """Call hook(g) in every sweep when the gradient g of this node is complete, as in PyTorch.
 
         What it returns, if not None, is the gradient from there on, so that it can be shortened, say, or noted down.
-        Returns a handle with `remove()`.
+        g is a read-only array, a float of a Value, or a recorded node under create_graph.  Returns a handle with
+        `remove()`, which is also the end of a `with` block.  Raises GradientError where no gradient comes.
 
         >>> from tinygrad_seq import Tensor
         >>> x = Tensor([1.0, 2.0], requires_grad=True)
@@ -318,11 +319,13 @@ class Node:
         array([4., 8.])
         >>> handle.remove()
         """
-        birth = self.birth
-        if birth not in OF_NODE:
-            OF_NODE[birth] = []
-            finalize(self, OF_NODE.pop, birth, None)
-        return Handle(OF_NODE[birth], hook, lambda: OF_NODE.pop(birth, None))
+        if not self.requires_grad:
+            raise GradientError(f"{self!r} requires no gradient: a hook on it would never be called")
+        key = id(self)
+        if key not in OF_NODE:
+            OF_NODE[key] = []
+            finalize(self, OF_NODE.pop, key, None).atexit = False
+        return Handle(OF_NODE[key], hook, lambda hooks: OF_NODE.get(key) is hooks and OF_NODE.pop(key))
 
     @property
     def filename(self) -> str:

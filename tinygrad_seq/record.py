@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy import ndarray
 
-from .backprop import anomalies
-from .errors import AnomalyError, DtypeError, ShapeError, TinygradSeqError
+from .anomaly import check_made
+from .errors import DtypeError, ShapeError, TinygradSeqError
 from .graph import WATCH, Node, _place, here, next_birth
 from .ops import Primitive, table
 from .source import inside
@@ -174,7 +174,7 @@ def write(
     node._instruction = frame.f_lasti
     node.birth = next_birth()
     if place.mode == WATCH:
-        watch(op, node, y if x is None else (x,) if y is None else (x, y))
+        check_made(op, node, y if x is None else (x,) if y is None else (x, y))
     return node
 
 
@@ -278,11 +278,3 @@ def _mismatch(op: Primitive, shapes: list[tuple[int, ...]]) -> str:
         if m != n and 1 not in (m, n):
             return f"the {m} and the {n} must be equal, or one of them 1"
     return ""
-
-
-def watch(op: Primitive, node: Any, inputs: tuple[Any, ...]) -> None:
-    """Raise AnomalyError where the new node holds a NaN, or an infinity."""
-    what = anomalies(node._data, node.place.anomaly)
-    if what:
-        given = ", ".join(repr(x) for x in inputs)
-        raise AnomalyError(f"{op.name} made {what} ({node.where}), from {given}")

@@ -11,7 +11,7 @@ from numpy import ndarray
 
 from . import functional as F
 from . import record as writer
-from .backprop import backward, seed
+from .backprop import backward
 from .data import as_array, plain
 from .errors import DataError, DtypeError, GradientError, NoDerivativeError, ReadOnlyError, ShapeError
 from .graph import Node, _place, here, next_birth
@@ -56,23 +56,7 @@ class Recorded(Node):
         self._data = data
         self.birth = next_birth()
 
-    def backward(
-        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False
-    ) -> None:
-        """Set `.grad` of every node that this one was made from: d(this)/d(node).
-
-        Leaves add to the gradient they have, as in PyTorch; all others hold that of the latest call.  gradient:
-        d(something)/d(this), needed where this is no scalar.  create_graph: record the gradients in their turn, so
-        that they can be differentiated; `.grad` is then a Tensor, else an array.  retain_graph: PyTorch's word,
-        without effect: a graph is there as long as somebody holds it.  Raises GradientError.
-
-        >>> from tinygrad_seq import Tensor
-        >>> w = Tensor([1.0, 2.0], requires_grad=True)
-        >>> (w * w).sum().backward()
-        >>> w.grad
-        array([2., 4.])
-        """
-        backward([(self, seed(self, gradient, create_graph))], create_graph)
+    backward = backward  # the function itself: who steps into `loss.backward()` is there at once
 
     def retain_grad(self) -> None:
         """PyTorch's word, without effect: every node of a graph holds its gradient after `backward`."""

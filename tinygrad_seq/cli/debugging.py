@@ -10,7 +10,7 @@ from typing import Any
 import click
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from ..debugger import Prompt, Session
+from ..debugger import Prompt, Session, full_screen
 from ..debugger.view import name_of
 from ..graph import Graph, Node
 from .asking import chosen_run, record_asked_for, record_options
@@ -24,7 +24,10 @@ __all__ = ["debug_command", "node_called"]
 @click.option("--forward", is_flag=True, help="Go through the computation, not through backprop.")
 @click.option("--commands", type=click.Path(exists=True, dir_okay=False), metavar="FILE",
               help="Commands to do, a line each; then the program ends.")  # fmt: skip
-def debug_command(folder: str | None, name: str | None, forward: bool, commands: str | None, **given: Any) -> None:
+@click.option("--tui", is_flag=True, help="On the whole screen: source, graph, arrays, bars over time.")
+def debug_command(
+    folder: str | None, name: str | None, forward: bool, commands: str | None, tui: bool, **given: Any
+) -> None:
     """Step through backprop, node by node, at a prompt like pdb's.
 
     \b
@@ -36,11 +39,17 @@ def debug_command(folder: str | None, name: str | None, forward: bool, commands:
 
     help lists the commands, `help break` what one can stop at.  Commands may also come through a pipe.
     """
+    if tui and commands is not None:
+        raise click.UsageError("--commands is for the prompt: leave out --tui, or type them there after a colon")
     asked = {name: x for name, x in given.items() if x not in (None, False)}
     with threadpool_limits(1):
         recorded = record_asked_for(asked, chosen_run(folder, asked))
         start = recorded.loss if name is None else node_called(recorded.loss, name)
-        prompt = Prompt(Session(start, forward=forward))
+        session = Session(start, forward=forward)
+        if tui:
+            full_screen(session)
+            return
+        prompt = Prompt(session)
         if commands is not None:
             prompt.go(Path(commands).read_text("utf-8").splitlines())
         else:

@@ -7,15 +7,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import Protocol
 from unicodedata import normalize
 
 import numpy as np
 
 from ..errors import DataError
-from ..graph import Node
-from .tape import Moment, Tape
+from ..graph import Graph, Node
+from .tape import Moment
 
-__all__ = ["GRAMMAR", "Breakpoint", "parse"]
+__all__ = ["GRAMMAR", "Breakpoint", "Walked", "parse", "path_of"]
 
 GRAMMAR = """\
 tanh            the op          h, l0/h         the name, with as much of its scope as it takes
@@ -32,7 +33,26 @@ COMPARE: dict[str, Callable[[float, float], bool]] = {
 }  # fmt: skip
 COMPARED = re.compile(r"(t|norm|ratio)(<=|>=|==|=|<|>)(.+)")
 LINE = re.compile(r"(.*):(\d+)")
-Test = Callable[[Moment, Tape], bool]
+
+
+class Walked(Protocol):
+    """What breakpoints ask of a walk: of a tape, or of a sweep that is going on."""
+
+    @property
+    def graph(self) -> Graph | None:
+        """The record, to find names in; None where it is not known yet, and a breakpoint may name anything."""
+
+    def norm(self, moment: Moment) -> float:
+        """‖gradient‖₂, or going forward ‖value‖₂."""
+
+    def before(self, moment: Moment) -> Moment | None:
+        """The moment of the same quantity one step earlier on the walk."""
+
+    def flipped(self, moment: Moment) -> bool:
+        """Whether it points against that of the same quantity one step earlier on the walk."""
+
+
+Test = Callable[[Moment, Walked], bool]
 
 
 @dataclass
@@ -51,11 +71,11 @@ class Breakpoint:
     ignore: int = 0
     hits: int = 0
 
-    def holds(self, moment: Moment, tape: Tape) -> bool:
+    def holds(self, moment: Moment, tape: Walked) -> bool:
         """Whether all that it asks for is so."""
         return all(test(moment, tape) for test in self.tests)
 
-    def stops(self, moment: Moment, tape: Tape) -> bool:
+    def stops(self, moment: Moment, tape: Walked) -> bool:
         """Whether to stop here; counts."""
         if not self.enabled or not self.holds(moment, tape):
             return False
@@ -68,16 +88,17 @@ class Breakpoint:
     def __str__(self) -> str:
         more = ["temporary"] * self.temporary + ["disabled"] * (not self.enabled)
         more += [f"ignored {self.ignore} more times"] if self.ignore else []
-        more += [f"held {self.hits} times"] if self.hits else []
+        more += [f"held {self.hits} times" if self.hits > 1 else "held once"] if self.hits else []
         return f"{self.number}  {self.text}" + (f"  ({', '.join(more)})" if more else "")
 
 
-def parse(text: str, tape: Tape) -> list[Test]:
+def parse(text: str, tape: Walked) -> list[Test]:
     """What a breakpoint asks for, in the words of `GRAMMAR`.  Raises DataError for what no node could be."""
     words = normalize("NFC", text).split()
     if not words:
         raise DataError(f"break needs to know where:\n{GRAMMAR}")
-    tests = []
+    tests: list[Test] = []
+    of_numbers: list[Test] = []  # which come last, as they take longest
     while words:
         word = words.pop(0)
         if word in ("op", "name", "in", "line"):
@@ -85,14 +106,14 @@ def parse(text: str, tape: Tape) -> list[Test]:
                 raise DataError(f"break {text}: what comes after {word!r} is missing")
             tests.append(KINDS[word](words.pop(0), tape))
         elif word in ("nan", "inf", "flip"):
-            tests.append({"nan": is_nan, "inf": is_inf, "flip": flips}[word])
+            of_numbers.append({"nan": is_nan, "inf": is_inf, "flip": flips}[word])
         elif match := COMPARED.fullmatch(word):
-            tests.append(compared(*match.groups()))
+            (tests if match[1] == "t" else of_numbers).append(compared(*match.groups()))
         elif LINE.fullmatch(word):
             tests.append(at_line(word, tape))
         else:
             tests.append(called(word, tape))
-    return tests
+    return tests + of_numbers
 
 
 def compared(what: str, sign: str, number: str) -> Test:
@@ -110,48 +131,53 @@ def compared(what: str, sign: str, number: str) -> Test:
     if what == "norm":
         return lambda moment, tape: holds(tape.norm(moment), limit)
 
-    def ratio(moment: Moment, tape: Tape) -> bool:
+    def ratio(moment: Moment, tape: Walked) -> bool:
         other = tape.before(moment)
         return other is not None and tape.norm(other) > 0 and holds(tape.norm(moment) / tape.norm(other), limit)
 
     return ratio
 
 
-def is_nan(moment: Moment, tape: Tape) -> bool:
+def is_nan(moment: Moment, tape: Walked) -> bool:
     """There is a NaN in it."""
     return bool(np.isnan(moment.value).any())
 
 
-def is_inf(moment: Moment, tape: Tape) -> bool:
+def is_inf(moment: Moment, tape: Walked) -> bool:
     """There is an infinity in it."""
     return bool(np.isinf(moment.value).any())
 
 
-def flips(moment: Moment, tape: Tape) -> bool:
+def flips(moment: Moment, tape: Walked) -> bool:
     """It points against the one before."""
     return tape.flipped(moment)
 
 
-def named(word: str, tape: Tape) -> Test:
+def named(word: str, tape: Walked) -> Test:
     """A name, or the end of a path with it."""
-    called = {node for node in tape.graph.nodes if node.name and ends(normalize("NFC", path_of(node)), word)}
+    if tape.graph is None:
+        return lambda moment, tape: bool(moment.node.name) and ends(normalize("NFC", path_of(moment.node)), word)
+    called = {node for node in nodes_of(tape) if node.name and ends(normalize("NFC", path_of(node)), word)}
     if not called:
-        raise DataError(missing("name", word, {node.name for node in tape.graph.nodes if node.name}))
+        raise DataError(missing("name", word, {node.name for node in nodes_of(tape) if node.name}))
     return lambda moment, tape: moment.node in called
 
 
-def of_op(word: str, tape: Tape) -> Test:
+def of_op(word: str, tape: Walked) -> Test:
     """An op."""
-    known = {node.op.name for node in tape.graph.nodes if node.op}
-    if word not in known:
+    known = {node.op.name for node in nodes_of(tape) if node.op}
+    if tape.graph and word not in known:
         raise DataError(missing("op", word, known))
     return lambda moment, tape: moment.node.op is not None and moment.node.op.name == word
 
 
-def called(word: str, tape: Tape) -> Test:
+def called(word: str, tape: Walked) -> Test:
     """A name, or else an op."""
-    names = {node.name for node in tape.graph.nodes if node.name}
-    ops = {node.op.name for node in tape.graph.nodes if node.op}
+    names = {node.name for node in nodes_of(tape) if node.name}
+    ops = {node.op.name for node in nodes_of(tape) if node.op}
+    if tape.graph is None:
+        by_name, by_op = named(word, tape), of_op(word, tape)
+        return lambda moment, tape: by_name(moment, tape) or by_op(moment, tape)
     if word in ops and word not in names:
         return of_op(word, tape)
     if "/" in word or word in names:
@@ -159,26 +185,33 @@ def called(word: str, tape: Tape) -> Test:
     raise DataError(missing("name or op", word, names | ops))
 
 
-def in_scope(word: str, tape: Tape) -> Test:
+def in_scope(word: str, tape: Walked) -> Test:
     """A scope, or one inside it."""
-    known = {node.scope for node in tape.graph.nodes if node.scope}
-    if not any(f"/{scope}/".find(f"/{word}/") >= 0 for scope in known):
+    known = {node.scope for node in nodes_of(tape) if node.scope}
+    if tape.graph and not any(f"/{scope}/".find(f"/{word}/") >= 0 for scope in known):
         raise DataError(missing("scope", word, known))
     return lambda moment, tape: f"/{word}/" in f"/{moment.node.scope}/"
 
 
-def at_line(word: str, tape: Tape) -> Test:
+def at_line(word: str, tape: Walked) -> Test:
     """A source line, "model.py:42", or ":42" in whichever file."""
     match = LINE.fullmatch(word if ":" in word else f":{word}")
-    known = {node.source for node in tape.graph.nodes if node.source}
-    if match is None or not any(line == word or (line.endswith(f":{match[2]}") and not match[1]) for line in known):
+    known = {node.source for node in nodes_of(tape) if node.source}
+    if match is None:
+        raise DataError(f"break line {word}: a source line is a file and a number, such as model.py:42 or :42")
+    if tape.graph and not any(line == word or (line.endswith(f":{match[2]}") and not match[1]) for line in known):
         raise DataError(missing("source line", word, known))
     return lambda moment, tape: moment.node.source == word or (
         not match[1] and moment.node.lineno == int(match[2])
     )
 
 
-KINDS: dict[str, Callable[[str, Tape], Test]] = {"op": of_op, "name": named, "in": in_scope, "line": at_line}
+KINDS: dict[str, Callable[[str, Walked], Test]] = {"op": of_op, "name": named, "in": in_scope, "line": at_line}
+
+
+def nodes_of(tape: Walked) -> list[Node]:
+    """The nodes of the record; none where it is not known."""
+    return tape.graph.nodes if tape.graph else []
 
 
 def path_of(node: Node) -> str:

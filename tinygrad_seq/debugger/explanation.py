@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import GradientError
 from ..gradflow import magnitude
 from ..graph import Node
-from .mathematics import rule_of
+from ..ops.mathematics import rule_of
 from .tape import Arrival, Tape
 from .view import array_text, name_of, of_loss, sender_text
 

@@ -16,24 +16,13 @@ from .explanation import explain, explained
 from .session import Session, Stop
 from .view import array_text, bars, look, name_of, source_lines
 
-__all__ = ["Prompt", "debug"]
+__all__ = ["Prompt"]
 
 SHORT = {
     "s": "step", "n": "next", "c": "run", "cont": "run", "continue": "run", "r": "run", "b": "break", "p": "print",
     "pp": "print", "l": "list", "ll": "list", "w": "where", "bt": "where", "unt": "until", "cl": "delete",
     "clear": "delete", "u": "back", "q": "quit", "exit": "quit", "h": "help", "restart": "begin", "j": "goto",
 }  # fmt: skip
-
-
-def debug(loss: Node, *, forward: bool = False, gradient: Any = None, commands: Any = None) -> Session:
-    """Step through backprop of a loss at a prompt; gives the session back, as it was left.
-
-    forward: go through the computation instead.  gradient: to begin with where the loss is no scalar.  commands: lines
-    to be done instead of what is typed.
-    """
-    session = Session(loss, forward=forward, gradient=gradient)
-    Prompt(session).go(commands)
-    return session
 
 
 class Prompt(cmd.Cmd):

@@ -80,6 +80,9 @@ class Session:
 
     def run(self) -> Stop:
         """To the next breakpoint, or to the end."""
+        if not self.breakpoints:
+            self.now = self._moment(len(self.tape) - 1)
+            return Stop(self.now, "end")
         return self._until(lambda moment: False)
 
     def until(self, where: str) -> Stop:

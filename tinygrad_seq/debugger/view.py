@@ -10,7 +10,7 @@ import numpy as np
 
 from ..gradflow import magnitude
 from ..graph import Node
-from .mathematics import rule_of
+from ..ops.mathematics import rule_of
 from .tape import Moment, Tape
 
 __all__ = ["array_text", "bars", "formula_of", "look", "name_of", "of_loss", "sender_text", "source_lines"]
@@ -133,8 +133,8 @@ def goes(tape: Tape, moment: Moment) -> list[str]:
     return lines
 
 
-def array_text(array: Any) -> str:
-    """A small array whole; of a large one its shape, length, range, and a strip of heat.
+def array_text(array: Any, most: int = WHOLE) -> str:
+    """An array of at most so many numbers whole; of a larger one its shape, length, range, and a strip of heat.
 
     >>> import numpy as np
     >>> array_text(np.array([0.5, -2.0]))
@@ -143,7 +143,7 @@ def array_text(array: Any) -> str:
     '(100)  ‖·‖ 5.788  0 … 1  ▁▁▂▂▂▃▃▃▄▄▄▅▅▅▆▆▆▇▇▇████'
     """
     array = np.asarray(getattr(array, "data", array))
-    if array.size <= WHOLE:
+    if array.size <= most:
         return nested(array)
     shape = "(" + ", ".join(map(str, array.shape)) + ")"
     if array.dtype.kind not in "fiub":

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backprop import anomalies
+from ..anomaly import anomalies
 from ..errors import DataError, NonFiniteError, ShapeError
 from ..graph import Node, enable_grad
 

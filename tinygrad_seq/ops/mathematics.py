@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ..ops import table
+from . import table
+from .primitive import Primitive
 
 __all__ = ["Rule", "rule_of"]
 
@@ -39,9 +40,7 @@ EQUATIONS: Mapping[str, tuple[str, ...]] = {
     "power": ("x**y", "g * y * x**(y - 1)", "g * out * log(x)"),
     "clip_gradient": ("x", "g, shortened to max_norm"),
     "tanh": ("tanh(x)", "g * (1 - out**2)"),
-    "tanh_part": ("tanh(x[index])", "g * (1 - out**2), at index"),
     "sigmoid": ("σ(x)", "g * out * (1 - out)"),
-    "sigmoid_part": ("σ(x[index])", "g * out * (1 - out), at index"),
     "relu": ("max(0, x)", "g * (x > 0)"),
     "silu": ("x * σ(x)", "g * σ(x) * (1 + x * (1 - σ(x)))"),
     "softplus": ("log(1 + exp(x))", "g * σ(x)"),
@@ -49,7 +48,7 @@ EQUATIONS: Mapping[str, tuple[str, ...]] = {
     "erf": ("erf(x)", "g * 2 / sqrt(π) * exp(-x**2)"),
     "maximum": ("max(x, y)", "g * (x > y), half where equal", "g * (y > x), half where equal"),
     "minimum": ("min(x, y)", "g * (x < y), half where equal", "g * (y < x), half where equal"),
-    "clip": ("min(max(x, low), high)", "g * (low <= x <= high)"),
+    "clip": ("min(max(x, low), high)", "g where low <= x <= high, else 0"),
     "matmul": ("x @ y", "g @ y.T", "x.T @ g"),
     "affine": ("x @ W + b", "g @ W.T", "x.T @ g", "g, summed over its rows"),
     "outer": ("x[:, None] * y", "g @ y", "x @ g"),
@@ -70,7 +69,7 @@ EQUATIONS: Mapping[str, tuple[str, ...]] = {
 
 
 @lru_cache(maxsize=1024)
-def rule_of(op: Any) -> Rule:
+def rule_of(op: Primitive) -> Rule:
     """The formulas of an op, the package's or a user's own."""
     parameters = list(inspect.signature(op.forward).parameters.values())
     inputs = tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD))
