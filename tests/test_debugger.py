@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from strategies import programs
 from tinygrad_seq import Graph, Parameter, Tensor, Value, manual_seed, scope, steps
 from tinygrad_seq.debugger import Session, Tape, explain
+from tinygrad_seq.debugger.view import local_derivative, look
 from tinygrad_seq.errors import DataError, GradientError, SequenceError
 from tinygrad_seq.models import LSTM, ManyToMany
 
@@ -253,3 +254,20 @@ def test_a_long_record_is_walked_once():
     assert tape.at(5000).node.t == 5001
     assert tape.seen == 5001
     assert len(tape) == 10_002
+
+
+def test_the_local_derivative_is_what_the_gradient_is_multiplied_with():
+    """Of an op that works number by number g times it is what is sent; other ops have none to show."""
+    x, y = Parameter([0.5, -2.0], name="x"), Parameter([3.0, 4.0], name="y")
+    product = (x * y).tanh()
+    session = Session((product @ Parameter([1.0, 2.0])).named("L"))
+
+    assert local_derivative(session.now.node, 0) is None
+    assert session.until("op tanh").moment.node is product
+    for op in ("tanh", "mul"):
+        session.restart()
+        moment = session.until(f"op {op}").moment
+        for i, _ in enumerate(moment.node.inputs):
+            np.testing.assert_allclose(moment.grad * local_derivative(moment.node, i), moment.visit.contribution(i))
+    assert "∂mul/∂x = [3, 4]" in "\n".join(look(session.tape, moment))
+    assert local_derivative((x + y), 0) == 1.0

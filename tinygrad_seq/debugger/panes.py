@@ -17,7 +17,7 @@ from ..gradflow import magnitude
 from ..ops.mathematics import rule_of
 from .session import Session
 from .tape import Moment, Tape
-from .view import BLOCKS, WHOLE, array_text, formula_of, inputs_of, leading, name_of, strip, thinned
+from .view import BLOCKS, WHOLE, array_text, formula_of, inputs_of, leading, local_derivative, name_of, strip, thinned
 
 __all__ = ["Drawn", "arrays", "breakpoints", "fit", "magnitudes", "neighbours", "plain", "source"]
 
@@ -95,6 +95,8 @@ def arrays(session: Session, watched: Sequence[tuple[str, str]], width: int) -> 
         rows.append(("gradient", f"∂{loss}/∂{name_of(node)}", moment.grad))
         rows += [(f"to {letter}", name_of(x), part) for i, (letter, x) in enumerate(given)
                  if (part := moment.visit.contribution(i)) is not None]  # fmt: skip
+        rows += [(f"local {letter}", f"∂out/∂{letter}", d) for i, (letter, x) in enumerate(given)
+                 if x.requires_grad and (d := local_derivative(node, i)) is not None]  # fmt: skip
         rows += [("from", f"{name_of(a.moment.node)} by {a.moment.node.op.name}", a.contribution)
                  for a in session.tape.arrivals(node, moment)[:MOST]]  # fmt: skip
     rows += [(f"input {letter}", name_of(x), x.data) for letter, x in given]

@@ -8,12 +8,24 @@ from typing import Any
 
 import numpy as np
 
+from ..backprop import rule as applied_rule
 from ..gradflow import magnitude
+from ..gradflow.lifting import ELEMENTWISE
 from ..graph import Node
 from ..ops.mathematics import rule_of
 from .tape import Moment, Tape
 
-__all__ = ["array_text", "bars", "formula_of", "look", "name_of", "of_loss", "sender_text", "source_lines"]
+__all__ = [
+    "array_text",
+    "bars",
+    "formula_of",
+    "local_derivative",
+    "look",
+    "name_of",
+    "of_loss",
+    "sender_text",
+    "source_lines",
+]
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 WHOLE = 8  # numbers that are shown one by one
@@ -30,7 +42,7 @@ def look(tape: Tape, moment: Moment, *, context: int = 2, series: str | None = N
     lines.append(f"  {'value':9} {array_text(moment.node.data)}")
     if moment.visit is not None:
         lines.append(f"  {'gradient':9} ∂{of_loss(tape)}/∂{name_of(moment.node)} = {array_text(moment.grad)}")
-        lines += came(tape, moment) + goes(tape, moment)
+        lines += came(tape, moment) + local_lines(moment.node) + goes(tape, moment)
     drawn = bars(tape, moment, series)
     return lines + ([f"  {drawn}"] if drawn else [])
 
@@ -109,6 +121,27 @@ def came(tape: Tape, moment: Moment) -> list[str]:
         first = "came from" if k == 0 else ""
         lines.append(f"  {first:9} {sender_text(arrival.moment.node)}: {array_text(arrival.contribution)}")
     return lines[:8] + ([f"  {'':9} and {len(lines) - 8} more"] if len(lines) > 8 else [])
+
+
+def local_lines(node: Node) -> list[str]:
+    """The local derivatives of an op that works number by number."""
+    lines = []
+    for i, (letter, x) in enumerate(inputs_of(node) if node.op is not None else []):
+        d = local_derivative(node, i)
+        if d is not None and x.requires_grad:
+            lines.append(f"  {'' if lines else 'local':9} ∂{name_of(node)}/∂{letter} = {array_text(d)}")
+    return lines
+
+
+def local_derivative(node: Node, i: int) -> Any:
+    """∂node/∂(its input i) where the op works number by number, one for each; a number where all are equal.
+
+    None for other ops, whose local derivative is a matrix; and where there is none.
+    """
+    if node.op not in ELEMENTWISE or not np.size(node.data):
+        return None
+    d = applied_rule(node, 1.0 if node.scalar else np.ones_like(node.data))[i]
+    return d if d is None or np.ptp(d) else np.ravel(d)[0]
 
 
 def goes(tape: Tape, moment: Moment) -> list[str]:
