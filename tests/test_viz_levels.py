@@ -1,6 +1,4 @@
-"""Levels of detail, stretches of time, and the page that has all of them."""
-
-from html.parser import HTMLParser
+"""Levels of detail, and stretches of time."""
 
 import numpy as np
 import pytest
@@ -15,7 +13,7 @@ from tinygrad_seq.viz.pictures.labels import spoken
 from tinygrad_seq.viz.pictures.picture import Box, Curve, Group
 from tinygrad_seq.viz.reading.columns import HIDDEN, STEP, read_columns
 from tinygrad_seq.viz.reading.levels import LEVELS, apply_level
-from viz_records import MODELS, lstm, rnn, seq2seq
+from viz_records import MODELS, seq2seq
 
 
 def boxes(drawing, column):
@@ -234,43 +232,3 @@ def test_attention_is_as_wide_as_its_weight():
     assert len({line.width for line in lines}) > 1
     assert [line.width for line in by_weight] == sorted(line.width for line in lines)
     assert [line.opacity for line in by_weight] == sorted(line.opacity for line in lines)
-
-
-# ---- the page ------------------------------------------------------------------------
-
-
-class Page(HTMLParser):
-    """Ids, classes and what is loaded from elsewhere."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.ids, self.outside, self.levels = [], [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        given = dict(attrs)
-        if "id" in given:
-            self.ids.append(given["id"])
-        self.outside += [value for name, value in attrs if name in ("src", "href") and value]
-        if tag == "section":
-            self.levels.append(given["data-level"])
-
-
-def test_the_page_has_all_levels_and_loads_nothing():
-    """One file: three pictures with ids of their own, no address, no token that acts."""
-    token = '</script><script>alert("x")</script>'
-    page = Page(draw_unrolled(rnn(2), tokens=[token, "&"], title=token).html())
-
-    assert page.levels == list(LEVELS)
-    assert len(page.ids) == len(set(page.ids))
-    assert page.outside == []
-    assert {"steps-t1", "modules-t1", "ops-t1"} <= set(page.ids)
-
-
-def test_a_step_has_the_same_place_in_all_levels():
-    """The columns of the levels are called alike, so that a click finds its step again."""
-    ids = Page(draw_unrolled(lstm(3)).html()).ids
-
-    for level in LEVELS:
-        columns = [f"{level}-t{t}" for t in (1, 2, 3)]
-        assert [name for name in ids if name in columns] == columns

@@ -125,7 +125,7 @@ def came(tape: Tape, moment: Moment) -> list[str]:
 
 def local_lines(node: Node) -> list[str]:
     """The local derivatives of an op that works number by number."""
-    lines = []
+    lines: list[str] = []
     for i, (letter, x) in enumerate(inputs_of(node) if node.op is not None else []):
         d = local_derivative(node, i)
         if d is not None and x.requires_grad:

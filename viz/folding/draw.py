@@ -49,6 +49,9 @@ def compose_folded(scene: Scene, title: str | None = None, theme: Theme = LIGHT)
     for zone in zones:
         parts += zone_parts(layout, zone)
 
+    for body in bodies:  # one box stands for its node of every step
+        scene.ids |= {i: body.ids[key] for key, nodes in body.nodes.items() if key in body.ids for i in nodes.values()}
+
     bottom = max(body.frame[1] + body.height + above(body.rings, over=False) for body in bodies)
     bottom = max([bottom, *(block.y + block.height for zone in zones for block in zone.blocks)])
     entries = [entry(scene, i) for i in scene.badges.shown]

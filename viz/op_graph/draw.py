@@ -14,6 +14,7 @@ from ..pictures.labels import label_width, plain, visible
 from ..pictures.legend import legend
 from ..pictures.palette import DARK, INK, LIGHT, scale_for, scale_of_measure
 from ..pictures.picture import Curve, Part, Picture, Text
+from ..player.stages import Subject
 from ..reading.magnitudes import Measure, Measured, as_measure
 from ..unrolled.scene import numbered, path_name
 from .boxes import box, called, face_of
@@ -111,7 +112,28 @@ def draw_graph(
         width, height = max(width, right + MARGIN), bottom + MARGIN / 2
     said = title or f"A graph of {len(nodes):,} node{'s' * (len(nodes) > 1)}"
     told = f"What {', '.join(map(called, roots[:8]))} was made from, from {DIRECTIONS[direction]}."
-    return Drawing(Picture(width, height, tuple(parts), visible(said), visible(told), DARK if dark else LIGHT))
+    picture = Picture(width, height, tuple(parts), visible(said), visible(told), DARK if dark else LIGHT)
+    place = {id(one): i for i, one in enumerate(nodes)}
+    stands: dict[int, list[str]] = {}
+    for item, own in zip(items, ids, strict=True):
+        if item.kind != FAR:
+            stands.setdefault(place[id(item.node)], []).append(own)
+    return Drawing(picture, graph_subject(roots, nodes), stands)
+
+
+def graph_subject(roots: tuple[Node, ...], nodes: list[Node]) -> Subject:
+    """The record of a graph: its time steps as they are marked."""
+    steps = sorted({node.t for node in nodes if node.t is not None})
+    column = {t: c for c, t in enumerate(steps)}
+    return Subject(
+        roots=roots,
+        nodes=nodes,
+        names=[called(node) for node in nodes],
+        stems=[node.name or "" for node in nodes],
+        column=[None if node.t is None else column[node.t] for node in nodes],
+        steps=steps,
+        stretches=[""] * len(steps),
+    )
 
 
 def checked_nodes(node: Node | Sequence[Node]) -> tuple[Node, ...]:

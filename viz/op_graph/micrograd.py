@@ -17,7 +17,7 @@ class Dot(Drawing):
     """A drawing with the method of `graphviz.Digraph` that notebooks use, `render`, and its `format`."""
 
     def __init__(self, drawing: Drawing, format: str) -> None:
-        super().__init__(drawing.picture)
+        super().__init__(drawing.picture, drawing.subject, drawing.boxes)
         self.format = format
 
     def render(

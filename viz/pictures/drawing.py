@@ -15,8 +15,10 @@ import resvg_py
 
 from ..charts.chart_file import write_file
 from ..errors import PictureTooLargeError, UnknownFormatError
+from ..player.notebook import Player
+from ..player.page import player_page
+from ..player.stages import Stage, Subject
 from .dot import to_dot
-from .level_page import level_page
 from .pdf import to_pdf
 from .picture import Picture
 from .svg import to_svg
@@ -32,7 +34,7 @@ FORMATS: Mapping[str, Callable[[Any, float], bytes]] = {  # ending → content, 
 
 
 class Drawing:
-    """A finished picture: shown by notebooks, saved as SVG, PNG, PDF or DOT.
+    """A finished picture: shown by notebooks, saved as SVG, PNG, PDF or DOT, and as a page with a player.
 
     >>> from tinygrad_seq import Value
     >>> from tinygrad_seq.viz import draw_graph
@@ -45,8 +47,10 @@ class Drawing:
 
     formats = FORMATS
 
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self, picture: Picture, subject: Subject, boxes: Mapping[int, list[str]] | None = None) -> None:
         self.picture = picture
+        self.subject = subject
+        self.boxes = dict(boxes or {})
 
     def __repr__(self) -> str:
         return f"<Drawing {self.picture.title!r}, {self.picture.width:.0f} × {self.picture.height:.0f}>"
@@ -94,8 +98,26 @@ class Drawing:
         return to_pdf(self.svg)
 
     def html(self) -> str:
-        """The picture as one self-contained HTML page."""
-        return level_page({"picture": lambda: self.picture}, "picture", self.picture.title)
+        """The picture as one self-contained HTML page with a player: backprop, and the computation, step by step.
+
+        The numbers are those of a sweep over the record as it is now; no `.grad` is looked at or set.
+        """
+        stages, level = self._stages()
+        return player_page(self.subject, stages, level, self.picture.title)
+
+    def _stages(self) -> tuple[dict[str, Callable[[], Stage]], str]:
+        """The levels of detail that the page has, and the one it opens at."""
+        return {"picture": lambda: Stage(self.picture, self.boxes)}, "picture"
+
+    def player(self, *, height: int = 760) -> Player:
+        """The page of `html()` for a notebook, which shows it in a frame of that many pixels.
+
+        >>> from tinygrad_seq import Value
+        >>> from tinygrad_seq.viz import draw_graph
+        >>> draw_graph(Value(2.0) * 3).player()._repr_html_()[:15]
+        '<iframe srcdoc='
+        """
+        return Player(self.html(), height)
 
     def save(self, path: str | os.PathLike[str], *, dpi: float = 192) -> Path:
         """Write the picture to `path`, in the format of its ending: .svg, .png, .pdf, .dot or .html.

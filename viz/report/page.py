@@ -113,7 +113,9 @@ def figure(about: Mapping[str, Any], chapter: Any, pictures: Pictures, texts: Te
     beside = [("svg", f"{name}.svg"), ("png", f"{name}.png")]
     if picture.lstrip().startswith("<"):
         shown = inline(picture, said, name)
-        if about.get("kind", "chart") != "unrolled":
+        if about.get("kind", "chart") == "unrolled":
+            beside.insert(0, (texts["words.player"], f"{name}.html"))
+        else:
             beside.append(("csv", f"{name}.csv"))
     else:
         shown, beside = f'<img src="{html(picture)}" alt="{html(said)}">', [("gif", picture)]

@@ -23,9 +23,9 @@ from ..layout.placement import place_template
 from ..op_graph.draw import draw_graph
 from ..pictures.drawing import Drawing
 from ..pictures.labels import Label, Run, plain, spoken, subscripted
-from ..pictures.level_page import level_page
 from ..pictures.palette import DARK, LIGHT, scale_for, scale_of_measure
 from ..pictures.picture import Picture
+from ..player.stages import Stage, stage_of, subject_of
 from ..reading.columns import Timeline, read_columns, sort_members
 from ..reading.elision import Show, shown_steps
 from ..reading.levels import LEVELS, apply_level
@@ -124,39 +124,44 @@ def draw_unrolled(
     def words(scene: Scene) -> tuple[list[object] | None, list[object] | None]:
         return by_column(scene, "tokens", tokens), by_column(scene, "predictions", predictions)
 
-    def picture(at: str) -> Picture:
+    def drawn(at: str) -> tuple[Scene, Picture]:
         if style == "textbook" and at == "ops":
             timeline = read_columns(loss, max_nodes)
             parts = textbook_parts(timeline)
             scene = new_scene(loss, timeline, show, colour, values, parts)
         else:
             scene = new_scene(loss, read(at), show, colour, values)
-        return compose_folded(scene, title, theme) if folded else compose(scene, title, *words(scene), theme=theme)
+        if folded:
+            return scene, compose_folded(scene, title, theme)
+        return scene, compose(scene, title, *words(scene), theme=theme)
 
     try:
         if style == "text":
             scene, _ = read_scene(loss, read(level), show, colour)
             text = partial(draw_text, scene, title, *words(scene), elide=show == "auto")
-            return TextDrawing(partial(picture, level), text)
-        return UnrolledDrawing(picture, level)
+            return TextDrawing(partial(UnrolledDrawing, loss, drawn, level), text)
+        return UnrolledDrawing(loss, drawn, level)
     except NoTimeStepsError as error:
         warnings.warn(f"{error}; drawn as a graph of ops", NoTimeStepsWarning, stacklevel=2)
         return draw_graph(loss, title=title, dark=dark)
 
 
 class UnrolledDrawing(Drawing):
-    """An unrolled picture, which can also be saved as a page that has all levels of detail."""
+    """An unrolled picture, which can also be saved as a page that has all levels of detail and a player."""
 
-    def __init__(self, picture: Callable[[str], Picture], level: str) -> None:
-        super().__init__(picture(level))
+    def __init__(self, loss: Node, drawn: Callable[[str], tuple[Scene, Picture]], level: str) -> None:
         self.level = level
-        self._at = picture
+        self._drawn = drawn
+        scene, picture = drawn(level)
+        self._stage = stage_of(scene, picture)
+        super().__init__(picture, subject_of(loss, scene))
 
-    def html(self) -> str:
-        """One self-contained page: the picture, and by click the levels below and above it."""
-        levels: dict[str, Callable[[], Picture]] = {name: partial(self._at, name) for name in LEVELS}
-        levels[self.level] = lambda: self.picture
-        return level_page(levels, self.level, self.picture.title)
+    def _stages(self) -> tuple[dict[str, Callable[[], Stage]], str]:
+        stages: dict[str, Callable[[], Stage]] = {name: partial(self._at, name) for name in LEVELS}
+        return stages, self.level
+
+    def _at(self, level: str) -> Stage:
+        return self._stage if level == self.level else stage_of(*self._drawn(level))
 
 
 class TextDrawing(Drawing):
@@ -165,13 +170,22 @@ class TextDrawing(Drawing):
     `text(width=100, ascii=False)` is the text in another width, or without any letter that is not ASCII.
     """
 
-    def __init__(self, picture: Callable[[], Picture], text: Callable[..., str]) -> None:
-        self._picture, self.text = picture, text
+    def __init__(self, drawing: Callable[[], UnrolledDrawing], text: Callable[..., str]) -> None:
+        self._drawing, self.text = drawing, text
 
     @cached_property
-    def picture(self) -> Picture:  # type: ignore[override]
+    def drawing(self) -> UnrolledDrawing:
         """The same as a picture, for the other formats."""
-        return self._picture()
+        return self._drawing()
+
+    @property
+    def picture(self) -> Picture:  # type: ignore[override]
+        """The picture of `drawing`."""
+        return self.drawing.picture
+
+    def html(self) -> str:
+        """The page of the picture."""
+        return self.drawing.html()
 
     def __str__(self) -> str:
         return self.text()

@@ -89,6 +89,7 @@ def files_of(pictures: Mapping[str, Picture]) -> tuple[dict[str, str], dict[str,
         elif isinstance(picture, Drawing):
             inside[name] = picture.svg
             beside |= {f"{name}.svg": picture.svg.encode(), f"{name}.png": picture.png()}
+            beside[f"{name}.html"] = picture.html().encode()  # with the player
         else:
             files = chart_files(name, picture)
             inside[name] = files[f"{name}.svg"].decode()
