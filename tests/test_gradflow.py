@@ -139,6 +139,22 @@ def test_the_gates_of_an_lstm_have_their_own_rows():
         assert np.allclose(np.square(list(parts.gate_norms.values())).sum(axis=0), np.square(parts.norms))
 
 
+def test_a_gate_is_of_its_own_step():
+    """Where a state has no name, what comes from the next step came through its op, and not through a name there."""
+    W, h = Parameter([[0.5]]), Tensor([[1.0]])
+    for t, x in steps(np.ones((3, 1, 1))):
+        h = (h @ W + x).tanh()
+        if t != 2:
+            y = (h * 2).named("y")
+
+    parts = gradflow.parts(y.sum(), W)
+    assert list(parts.by_gate) == ["tanh", "y"]
+    assert (parts.gate_norms["tanh"] > 0).tolist() == [True, True, False]
+    assert (parts.gate_norms["y"] > 0).tolist() == [False, False, True]
+    assert np.allclose(sum(parts.gate_norms.values()), parts.norms)
+    assert (parts.gate_shares["y"] != 0).tolist() == [False, False, True]
+
+
 def test_a_penalty_is_outside_of_time():
     """What reaches a weight past all time steps belongs to no step, and to the total."""
     (W_x, W_h, _), _, loss = unrolled(4, 1, turned=True)
