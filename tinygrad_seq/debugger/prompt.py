@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from ..errors import TinygradSeqError
+from ..errors import DataError, TinygradSeqError
 from ..graph import Node
 from .breakpoints import GRAMMAR
 from .explanation import explain, explained
@@ -32,7 +32,7 @@ class Prompt(cmd.Cmd):
 
     def __init__(self, session: Session, stdin: TextIO | None = None, out: TextIO | None = None) -> None:
         super().__init__(stdin=stdin, stdout=out or sys.stdout)
-        self.use_rawinput = stdin is None and sys.stdin.isatty()
+        self.use_rawinput = stdin is None  # input(): with history, and in notebooks too
         self.session = session
         self.over = False
 
@@ -92,15 +92,15 @@ class Prompt(cmd.Cmd):
 
     def do_step(self, arg: str) -> None:
         """step [N] (s): to the next node, or the N-th from here."""
-        self.show(self.session.step(int(arg or 1)))
+        self.show(self.session.step(whole(arg or "1")))
 
     def do_next(self, arg: str) -> None:
         """next [N] (n): to the next time step, or the N-th from here."""
-        self.show(self.session.next(int(arg or 1)))
+        self.show(self.session.next(whole(arg or "1")))
 
     def do_back(self, arg: str) -> None:
         """back [N] (u): to the node before, or N before this one; nothing is computed again."""
-        self.show(self.session.back(int(arg or 1)))
+        self.show(self.session.back(whole(arg or "1")))
 
     def do_run(self, arg: str) -> None:
         """run (c, continue): to the next breakpoint, or to the end."""
@@ -112,7 +112,7 @@ class Prompt(cmd.Cmd):
 
     def do_goto(self, arg: str) -> None:
         """goto T (j): to the first node of time step T, before or after here."""
-        self.show(self.session.goto(int(arg.removeprefix("t="))))
+        self.show(self.session.goto(whole(arg.removeprefix("t="))))
 
     def do_begin(self, arg: str) -> None:
         """begin (restart): to the first node."""
@@ -138,12 +138,12 @@ class Prompt(cmd.Cmd):
 
     def do_delete(self, arg: str) -> None:
         """delete [N …] (cl): remove breakpoints; without numbers all."""
-        for number in [int(n) for n in arg.split()] or [point.number for point in self.session.breakpoints]:
+        for number in [whole(n) for n in arg.split()] or [point.number for point in self.session.breakpoints]:
             self.write(f"Deleted breakpoint {self.session.delete(number)}")
 
     def do_ignore(self, arg: str) -> None:
         """ignore N [TIMES]: let breakpoint N pass so many times."""
-        number, *times = [int(word) for word in arg.split()] or [0]
+        number, *times = [whole(word) for word in arg.split()] or [0]
         self.write(f"Breakpoint {self.session.ignore(number, *times)}")
 
     def do_enable(self, arg: str) -> None:
@@ -157,7 +157,7 @@ class Prompt(cmd.Cmd):
     def able(self, arg: str, enabled: bool) -> None:
         """Enable or disable."""
         for number in arg.split():
-            point = self.session.breakpoint(int(number))
+            point = self.session.breakpoint(whole(number))
             point.enabled = enabled
             self.write(f"Breakpoint {point}")
 
@@ -169,7 +169,7 @@ class Prompt(cmd.Cmd):
 
     def do_list(self, arg: str) -> None:
         """list [N] (l): the source around the line that made the node, N lines to each side."""
-        self.write(*source_lines(self.session.now.node, int(arg or 8)) or ["its source is not known"])
+        self.write(*source_lines(self.session.now.node, whole(arg or "8")) or ["its source is not known"])
 
     def do_print(self, arg: str) -> None:
         """print EXPRESSION (p): in names of the record (h_3, W_x) and node, g, out, inputs, sent, t, norm, loss, np."""
@@ -230,6 +230,14 @@ class Prompt(cmd.Cmd):
         nodes = self.session.tape.graph.nodes
         words = {name_of(node) for node in nodes if node.name} | {node.name for node in nodes if node.name}
         return sorted(word for word in words | {node.op.name for node in nodes if node.op} if word.startswith(text))
+
+
+def whole(word: str) -> int:
+    """A whole number that was typed.  Raises DataError for what is none."""
+    try:
+        return int(word)
+    except ValueError:
+        raise DataError(f"{word!r} is no whole number") from None
 
 
 class Names(Mapping[str, Any]):
