@@ -121,6 +121,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(an_empty_folder, capfd)
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_is_resumed(an_empty_folder, capsys):
     """After SIGKILL of all processes --resume runs the rest, and writes what an undisturbed sweep writes."""
     options = ("--models", "rnn", "--steps", 20, "--seeds", 8, "--hidden", 8, "--updates", 20)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from importlib.util import find_spec
@@ -142,7 +144,10 @@ def outcomes(trials: list[Trial], jobs: int | None, dask: str | None) -> Generat
     try:
         with nullcontext() if dask is None else cluster(dask):
             options = {} if dask is not None else {"n_jobs": workers(jobs, trials)}
-            yield from Parallel(return_as="generator_unordered", batch_size=1, **options)(map(delayed(attempt), trials))
+            parallel = Parallel(return_as="generator_unordered", batch_size=1, **options)
+            with deaf_to_interrupts():
+                arriving = parallel(map(delayed(attempt), trials))
+            yield from arriving
     except (DataError, GeneratorExit):
         raise
     except Exception as error:  # of the backend: what a trial raises comes as a Failure
@@ -158,6 +163,19 @@ def cluster(address: str) -> Iterator[None]:
 
     with Client(address), parallel_config(backend="dask"):  # joblib would leave a client of its own open
         yield
+
+
+@contextmanager
+def deaf_to_interrupts() -> Iterator[None]:
+    """Let processes that start in the block inherit that Ctrl-C is not for them: who started them ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def attempt(spec: Trial) -> Run | Failure:

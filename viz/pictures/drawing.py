@@ -47,7 +47,9 @@ class Drawing:
 
     formats = FORMATS
 
-    def __init__(self, picture: Picture, subject: Subject, boxes: Mapping[int, list[str]] | None = None) -> None:
+    def __init__(
+        self, picture: Picture, subject: Subject | None = None, boxes: Mapping[int, list[str]] | None = None
+    ) -> None:
         self.picture = picture
         self.subject = subject
         self.boxes = dict(boxes or {})
@@ -101,7 +103,10 @@ class Drawing:
         """The picture as one self-contained HTML page with a player: backprop, and the computation, step by step.
 
         The numbers are those of a sweep over the record as it is now; no `.grad` is looked at or set.
+        Raises UnknownFormatError for a picture that was not drawn from a record.
         """
+        if self.subject is None:
+            raise UnknownFormatError("a page plays a record, and this picture is of none: save it as .svg or .png")
         stages, level = self._stages()
         return player_page(self.subject, stages, level, self.picture.title)
 
