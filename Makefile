@@ -12,10 +12,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TYPES := .venv-types
 TYPES_PIP := $(TYPES)/bin/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint types docs bench clean
+.PHONY: help demo test lint types docs mutants alarms bench clean
 
 help:
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.installed ## see what the lecture claims, measured: writes out/tour/index.html
 	$(BIN)/tinygrad-seq tour
@@ -30,7 +30,7 @@ lint: $(VENV)/.dev ## read the code with ruff
 types: $(VENV)/.dev $(TYPES)/.made ## build the wheel, install it in an environment of its own, check its types
 	@rm -rf build
 	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel .
-	$(TYPES_PIP) install --quiet "$$(echo build/wheel/*.whl)[tui]"
+	$(TYPES_PIP) install --quiet "$$(echo build/wheel/*.whl)[tui,testing]"
 	$(TYPES_PIP) install --quiet --force-reinstall --no-deps build/wheel/*.whl
 	cd $(TYPES) && ../$(BIN)/mypy --config-file ../pyproject.toml --python-executable bin/python --package tinygrad_seq
 
@@ -40,6 +40,12 @@ docs: $(VENV)/.dev ## run every example that a reader meets, draw docs/gallery a
 	$(BIN)/python docs/sessions
 	$(BIN)/pdoc --output-directory out/docs tinygrad_seq tinygrad_seq.models tinygrad_seq.viz
 	@echo "The pages: out/docs/index.html"
+
+mutants: $(VENV)/.dev ## break every rule in turn, and see that each is found and blamed on the right op: about 10 minutes
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/mutants.py $(ARGS)
+
+alarms: $(VENV)/.dev ## check 100,000 random programs, of which none may be called wrong: about an hour
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/alarms.py $(ARGS)
 
 bench: $(VENV)/.peers ## measure beside micrograd and PyTorch
 	@set -e; for file in $$(grep -l '__main__' benchmarks/*.py); do echo "== $$file"; OPENBLAS_NUM_THREADS=1 $(BIN)/python $$file; done

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -23,3 +24,10 @@ def start(*args, **options):
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", env=environment, **options
     )
+
+
+def forget(folder):
+    """Modules that were imported from a folder are as if they had never been."""
+    for name, module in list(sys.modules.items()):
+        if Path(getattr(module, "__file__", None) or os.sep).is_relative_to(folder):
+            del sys.modules[name]

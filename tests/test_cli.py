@@ -18,7 +18,7 @@ from tinygrad_seq.viz import GraphvizMissingError
 from tours import TINY, one_after_the_other
 
 PICTURES = ("unrolled", "last_loss", "parts", "gradient_flow")
-COMMANDS = ("tour", "tasks", "train", "generate", "translate", "draw")
+COMMANDS = ("tour", "tasks", "train", "generate", "translate", "draw", "check")
 PLAN = TINY._replace(word=100)
 FILES = {f"{name}.{ending}" for name in PICTURES for ending in ("svg", "png")}
 

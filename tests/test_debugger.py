@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strategies import programs
+from strategies import recorded_programs
 from tinygrad_seq import Graph, Parameter, Tensor, Value, manual_seed, scope, steps
 from tinygrad_seq.debugger import Session, Tape, explain
 from tinygrad_seq.debugger.view import local_derivative, look
@@ -30,7 +30,7 @@ def hello():
     return model.loss(np.array([0, 1, 2, 2]), np.array([1, 2, 2, 3]))
 
 
-@given(programs())
+@given(recorded_programs())
 def test_a_session_shows_what_backward_does(program):
     """Step by step it comes to every node that the gradient reaches, newest first, with the gradient of backward."""
     loss = program.loss

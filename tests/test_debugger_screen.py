@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from commands import run
-from strategies import programs
+from strategies import recorded_programs
 from tinygrad_seq import Graph, Parameter, manual_seed, scope, steps
 from tinygrad_seq.debugger import Session, debug
 from tinygrad_seq.debugger.panes import arrays, breakpoints, facts_of, fit, magnitudes, neighbours, source
@@ -61,7 +61,7 @@ def test_fitted_text_takes_the_cells_it_was_given(text, width):
     assert "\n" not in fitted
 
 
-@given(programs(), st.integers(20, 150), st.integers(1, 30), st.booleans(), st.data())
+@given(recorded_programs(), st.integers(20, 150), st.integers(1, 30), st.booleans(), st.data())
 def test_every_pane_fits_at_every_node(program, width, height, forward, data):
     """Whatever the record and the width, no line of a pane is wider, and no pane that fills a height is higher."""
     session = Session(program.loss, forward=forward)

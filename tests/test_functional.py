@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from numpy.testing import assert_allclose, assert_array_equal
 
-from strategies import ANY, FULL, LONG, POSITIVE, REAL, SOLID, booleans, examples, of, one_axis, some_axes
+from strategies import examples
 from tinygrad_seq import Tensor, manual_seed, sweep
 from tinygrad_seq import functional as F
 from tinygrad_seq.errors import DataError, NoDerivativeError
+from tinygrad_seq.testing.strategies import ANY, FULL, LONG, POSITIVE, REAL, SOLID, booleans, of, one_axis, some_axes
 
 AXES = {"axis": some_axes, "keepdims": booleans}
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strategies import examples, programs
+from strategies import examples, recorded_programs
 from tinygrad_seq import Tensor, Value, no_grad, steps
 from tinygrad_seq import functional as F
 from tinygrad_seq.backprop import walk
@@ -88,7 +88,7 @@ def test_per_step_is_pytorchs(name):
 
 
 @examples(40)
-@given(programs(), st.booleans())
+@given(recorded_programs(), st.booleans())
 def test_influence_is_what_plain_sweeps_find(program, keep):
     """Of any program: shared nodes, several time loops, nodes outside of time, outputs that other outputs read."""
     ys = [node for node in dict.fromkeys(program.outputs) if node.requires_grad][-4:]

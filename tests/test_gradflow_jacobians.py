@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samples import SAMPLES
 from strategies import examples
 from tinygrad_seq import Op, Tensor, Value, no_grad, steps
 from tinygrad_seq import functional as F
@@ -16,6 +15,7 @@ from tinygrad_seq.errors import GradientError, SequenceError, ShapeError, StaleG
 from tinygrad_seq.gradflow import step_jacobians
 from tinygrad_seq.gradflow.lifting import contributions, one_by_one
 from tinygrad_seq.models import GRU, LSTM, RNN, LSTMCell
+from tinygrad_seq.testing.samples import SAMPLES
 from tinygrad_seq.trace import Trace
 
 TORCH = dict(np.load(Path(__file__).parent / "data" / "gradflow.npz"))

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strategies import broadcastable
 from tinygrad_seq import Graph, Op, Parameter, Tensor, Value, no_grad, scope, steps
 from tinygrad_seq import functional as F
 from tinygrad_seq.errors import DataError, GradientError, UnknownNameError
 from tinygrad_seq.gradflow import complexity, paths, power
 from tinygrad_seq.gradflow.work import Work, elementwise, multiply_adds
 from tinygrad_seq.models import GRU, LSTM, RNN, MultiheadAttention, self_attention
+from tinygrad_seq.testing.strategies import broadcastable_shapes
 
 # ---- lengths of ways ------------------------------------------------------------------
 
@@ -218,7 +218,7 @@ def test_a_long_chain_needs_no_recursion(n):
 def factors(draw):
     """Shapes of two factors of a product: vectors, matrices, and batches that broadcast."""
     m, k, n = (draw(st.integers(1, 4)) for _ in range(3))
-    before = draw(broadcastable(2, min_side=1))
+    before = draw(broadcastable_shapes(2, min_side=1))
     x = (*before[0], m, k) if draw(st.booleans()) else (k,)
     y = (*before[1], k, n) if draw(st.booleans()) else (k,)
     return x, y

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strategies import programs
+from strategies import recorded_programs
 from tinygrad_seq import (
     Graph,
     Parameter,
@@ -100,7 +100,7 @@ def test_hooks_do_what_pytorchs_do(case):
 # ---- see -----------------------------------------------------------------------------
 
 
-@given(programs())
+@given(recorded_programs())
 def test_a_hook_sees_every_node_once_with_its_complete_gradient(program):
     """In the order of the sweep, what is seen is what `.grad` says afterwards; and looking changes nothing."""
     plain = gradients(program.loss)
@@ -117,7 +117,7 @@ def test_a_hook_sees_every_node_once_with_its_complete_gradient(program):
             np.testing.assert_array_equal(node.grad, 2 * again[node.birth])
 
 
-@given(programs(), st.data())
+@given(recorded_programs(), st.data())
 def test_a_factor_at_one_node_is_a_factor_on_all_that_it_sends(program, data):
     """Replacing g by 3 g at a node adds twice what that node alone contributes: the sweep is linear."""
     nodes = [visit.node for visit in sweep(program.loss)]

@@ -23,10 +23,11 @@ LAYERS = [
     ["value"],
     ["autograd", "nn", "optim", "checkpoint", "trace"],
     ["gradflow"],
-    ["debugger", "testing"],
+    ["debugger"],
     ["tinygrad_seq"],  # __init__.py, the shop window
     ["models", "viz"],
-    ["cli"],
+    ["testing"],  # draws what went wrong, and goes over the package's own models
+    ["cli", "pytest_plugin"],
     ["__main__"],
 ]
 

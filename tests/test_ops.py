@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import oracles
-from samples import FUNCTIONS, OPS, SAMPLES
 from strategies import examples
 from tinygrad_seq import Tensor, Value, manual_seed, sweep
 from tinygrad_seq import functional as F
 from tinygrad_seq.graph import Graph
 from tinygrad_seq.ops import table
+from tinygrad_seq.testing.samples import FUNCTIONS, OPS, SAMPLES
 
 every_op = pytest.mark.parametrize("name", OPS)
 every_sample = pytest.mark.parametrize("name", SAMPLES)

@@ -4,15 +4,16 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import oracles
-from strategies import arrays, examples, indices, one_axis, programs, shapes
+from strategies import examples, recorded_programs
 from tinygrad_seq import Tensor, no_grad, steps, sweep
 from tinygrad_seq import functional as F
 from tinygrad_seq.graph import Graph
+from tinygrad_seq.testing.strategies import arrays, indices, one_axis, shapes
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -29,7 +30,7 @@ def gradients(loss, *seed):
 # ---- the gradient --------------------------------------------------------------------
 
 
-@given(programs())
+@given(recorded_programs())
 @examples(100)
 def test_every_gradient_is_that_of_the_recursive_chain_rule(program):
     """Of all nodes, not only of the leaves."""
@@ -39,7 +40,7 @@ def test_every_gradient_is_that_of_the_recursive_chain_rule(program):
         close(g, expected(node), 1e-12)
 
 
-@given(programs())
+@given(recorded_programs(smooth=True))
 @examples(60)
 def test_gradients_of_leaves_are_those_of_the_complex_step(program):
     """Of the program as a whole, with no rule of any op in between."""
@@ -49,11 +50,12 @@ def test_gradients_of_leaves_are_those_of_the_complex_step(program):
         close(found.get(x, np.zeros(x.shape)), oracles.complex_step(program.loss, x))
 
 
-@given(programs(), SEEDS)
+@given(recorded_programs(smooth=True), SEEDS)
 @examples(40)
 def test_a_seed_picks_rows_of_the_dense_jacobian(program, seed):
     """sweep(y, g) is g times the Jacobian of y, whatever the shape of y."""
     y = program.outputs[len(program.outputs) // 2]
+    assume(np.isfinite(y.data).all())  # the scores of masked attention are not
     g = np.random.default_rng(seed).normal(size=y.shape)
     found = gradients(y, g)
 
@@ -62,7 +64,7 @@ def test_a_seed_picks_rows_of_the_dense_jacobian(program, seed):
         close(found.get(x, np.zeros(x.shape)), jacobian)
 
 
-@given(programs(), SEEDS, st.floats(-3, 3), st.floats(-3, 3))
+@given(recorded_programs(), SEEDS, st.floats(-3, 3), st.floats(-3, 3))
 @examples(40)
 def test_the_sweep_is_linear_in_its_seed(program, seed, a, b):
     """The gradients of a g₁ + b g₂ are a times those of g₁ and b times those of g₂."""
@@ -75,7 +77,7 @@ def test_the_sweep_is_linear_in_its_seed(program, seed, a, b):
         close(g, a * one[node] + b * two[node])
 
 
-@given(programs(max_length=6), SEEDS)
+@given(recorded_programs(max_length=6, smooth=True), SEEDS)
 @examples(15)
 def test_the_gradient_of_a_gradient_norm(program, seed):
     """‖∂loss/∂x‖² of recorded gradients has the gradient that the complex step finds."""
@@ -92,7 +94,7 @@ def test_the_gradient_of_a_gradient_norm(program, seed):
 # ---- the walk ------------------------------------------------------------------------
 
 
-@given(programs())
+@given(recorded_programs())
 @examples(50)
 def test_contributions_add_up_to_gradients(program):
     """What all visits send to a node is its gradient, and has its shape."""
@@ -108,7 +110,7 @@ def test_contributions_add_up_to_gradients(program):
         close(received[visit.node], visit.grad, 1e-12)
 
 
-@given(programs())
+@given(recorded_programs(smooth=True))
 @examples(50)
 def test_the_sweep_goes_from_new_to_old_and_meets_each_node_once(program):
     """By birth number, and all nodes that require a gradient and are reached."""
@@ -118,7 +120,7 @@ def test_the_sweep_goes_from_new_to_old_and_meets_each_node_once(program):
     assert set(births) == {node.birth for node in Graph(program.loss) if node.requires_grad}
 
 
-@given(programs())
+@given(recorded_programs())
 @examples(30)
 def test_the_sweep_changes_nothing(program):
     """No data, no gradient; and a second sweep finds the same numbers."""
@@ -134,7 +136,7 @@ def test_the_sweep_changes_nothing(program):
         assert_array_equal(g, again)
 
 
-@given(programs())
+@given(recorded_programs())
 @examples(20)
 def test_gradients_seen_on_the_way_are_final(program):
     """An array that a visit showed is not added to later on."""
@@ -151,7 +153,7 @@ def test_gradients_seen_on_the_way_are_final(program):
                 assert_array_equal(now, then)
 
 
-@given(programs())
+@given(recorded_programs())
 @examples(30)
 def test_backward_stores_what_the_sweep_finds(program):
     """`.grad` of every node, leaves and all others; and a second backward adds in leaves only."""
@@ -165,7 +167,7 @@ def test_backward_stores_what_the_sweep_finds(program):
         close(node.grad, 2 * g if node.is_leaf else g, 1e-14)
 
 
-@given(programs())
+@given(recorded_programs())
 @examples(20)
 def test_under_no_grad_a_program_is_numbers(program):
     """A part computed under no_grad is a constant: the rest gets the gradient that it has with that constant."""

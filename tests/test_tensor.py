@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from strategies import ANY, arrays, broadcastable, examples
+from strategies import examples
 from tinygrad_seq import Parameter, Tensor, no_grad, sweep
 from tinygrad_seq import functional as F
 from tinygrad_seq.errors import DtypeError, NoDerivativeError, ReadOnlyError, ShapeError
+from tinygrad_seq.testing.strategies import ANY, arrays, broadcastable_shapes
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def test_a_scalar_constant_never_makes_float64_of_float32(operation, s, single):
 
 
 @given(
-    broadcastable(2, min_side=1),
+    broadcastable_shapes(2, min_side=1),
     st.sampled_from([np.float32, np.float64]),
     st.sampled_from([np.float32, np.float64, np.int64]),
 )

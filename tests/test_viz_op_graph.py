@@ -9,16 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strategies import examples, programs
+from strategies import examples, recorded_programs
 from tinygrad_seq import Parameter, Tensor, Value, grad, nn, scope, steps
 from tinygrad_seq import functional as F
 from tinygrad_seq.graph import Graph
 from tinygrad_seq.viz import PictureTooLargeError, draw_graph
 from tinygrad_seq.viz.layout.graphviz_program import layout_program, run
+from tinygrad_seq.viz.pictures.labels import label_width
 from tinygrad_seq.viz.pictures.palette import PLAIN, scale_for
 from tinygrad_seq.viz.pictures.picture import Box, Curve, Group
 from tinygrad_seq.viz.reading.magnitudes import gradient_magnitudes
 from viz_records import attention, lstm, seq2seq
+
+ONE = Value(1.0)
 
 
 def words(box):
@@ -191,7 +194,7 @@ def test_words_for_those_who_do_not_see():
 
 
 @examples(20)
-@given(programs(), st.booleans(), st.sampled_from(["LR", "TB"]))
+@given(recorded_programs(), st.booleans(), st.sampled_from(["LR", "TB"]))
 def test_every_record_is_drawn_whole(program, values, direction):
     """Every op has its box, and as many edges that arrive as it has inputs; no id is there twice."""
     ops = [node for node in Graph(program.loss).nodes if node.op]
@@ -205,7 +208,7 @@ def test_every_record_is_drawn_whole(program, values, direction):
 
 
 @examples(20)
-@given(programs(), st.booleans(), st.sampled_from(["LR", "TB"]))
+@given(recorded_programs(), st.booleans(), st.sampled_from(["LR", "TB"]))
 def test_nothing_overlaps(program, values, direction):
     """No two boxes; no frame and a box that is not in it; a box lies in its frame, and an edge goes from box to box."""
     drawing = draw_graph(program.loss, values=values, direction=direction)
@@ -223,7 +226,7 @@ def test_nothing_overlaps(program, values, direction):
 
 
 @examples(10)
-@given(programs())
+@given(recorded_programs())
 def test_the_same_record_gives_the_same_bytes(program):
     """Drawn twice, the SVG and the DOT are the same; and the record is as it was."""
     before = [(node.name, node.grad) for node in Graph(program.loss).nodes]
@@ -552,6 +555,102 @@ def test_states_lead_on_however_long_a_step_is():
     assert ("t19.h", "t20.h") in joined(draw_graph(h, values=False))
 
 
+# ---- a part of a graph ---------------------------------------------------------------
+
+
+def chain():
+    """x → a → b → c → d → e, each the tanh of the one before; b is also in a product with y."""
+    node = Tensor([0.5, -1.0], requires_grad=True, name="x")
+    made = {"x": node, "y": Tensor([1.0, 2.0], name="y")}
+    for name in "abcde":
+        node = made[name] = F.tanh(node).named(name)
+    made["p"] = (made["b"] * made["y"]).named("p")
+    return made
+
+
+def test_around_a_node_is_drawn_what_is_near():
+    """Within one op of c: b and d. What b is made of, and what else b and d go on to, is named at dashed edges."""
+    nodes = chain()
+    drawing = draw_graph([nodes["e"], nodes["p"]], around=nodes["c"], distance=1, values=False)
+    found = boxes(drawing)
+
+    assert {name: words(box) for name, box in found.items()} == {
+        "b": ["b"], "b.from": ["a"], "b.on": ["p"], "c": ["c"], "d": ["d"], "d.on": ["e"],
+    }  # fmt: skip
+    assert joined(drawing) == {("b.from", "b"), ("b", "b.on"), ("b", "c"), ("c", "d"), ("d", "d.on")}
+    assert {curve.ends for curve in drawing.picture.walk() if isinstance(curve, Curve) and curve.dashed} == {
+        ("b.from", "b"), ("b", "b.on"), ("d", "d.on"),
+    }  # fmt: skip
+    assert (found["b.on"].title, found["b.from"].title) == ("goes on to p", "from a")
+
+
+def test_a_part_says_that_it_is_one():
+    """Title and description count what is drawn; with everything near they are those of the whole."""
+    nodes = chain()
+    part = draw_graph(nodes["e"], around=nodes["c"], distance=1).picture
+    whole = draw_graph(nodes["e"]).picture
+
+    assert (part.title, part.desc) == ("3 nodes of a graph of 6 nodes", "Of what e was made from, from left to right.")
+    assert draw_graph(nodes["e"], around=nodes["c"], distance=9).picture == whole
+
+
+@examples(20)
+@given(st.integers(0, 10**6), st.integers(0, 3), st.booleans())
+def test_every_edge_of_a_part_leads_somewhere(number, distance, values):
+    """Around any node of a large record: each input of what is drawn is drawn or named, and no boxes overlap."""
+    loss = seq2seq(T=3)
+    nodes = Graph(loss).nodes
+    drawing = draw_graph(loss, around=nodes[number % len(nodes)], distance=distance, values=values)
+    found = boxes(drawing)
+    drawn = {nodes[i]: ids for i, ids in drawing.boxes.items()}
+
+    assert nodes[number % len(nodes)] in drawn
+    for node, (first, *_) in drawn.items():
+        if node.op:
+            entry = next((name for name in drawn[node] if name.endswith(".op")), first)
+            arriving = [a for a, b in joined(drawing) if b == entry]
+            stub = f"{first}.from" in arriving
+            assert len(arriving) - stub == len({x for x in node.inputs if x in drawn})
+            assert stub == any(x not in drawn for x in node.inputs)
+    for one, other in combinations(found.values(), 2):
+        assert apart(rectangle(one), rectangle(other))
+
+
+def test_only_what_is_drawn_counts_for_the_limit():
+    """A part of a record of 2,001 nodes is drawn, and played as a page."""
+    nodes = [Value(1.0)]
+    for _ in range(2000):
+        nodes.append(nodes[-1] + nodes[-1])
+    drawing = draw_graph(nodes[-1], around=nodes[1000])
+
+    assert len(boxes(drawing)) < 20
+    assert "<!DOCTYPE html>" in drawing.html()[:100]
+
+
+@pytest.mark.parametrize("said", ["wrong derivative by input 0", "부호기의 미분이 틀렸습니다", "x" * 200])
+def test_a_mark_is_said_in_the_box(said):
+    """What is said of a node stands whole behind its value, up to 72 letters, in a box that is wide enough."""
+    nodes = chain()
+    found = boxes(draw_graph(nodes["e"], mark={nodes["c"]: said}))
+    whole = said if len(said) <= 72 else said[:71] + "…"
+
+    assert words(found["c"])[-1] == whole
+    assert found["c"].segments[-1].fill == found["c"].stroke == found["c.op"].fill == "mark"
+    assert found["c"].segments[-1].width > label_width(found["c"].segments[-1].label, 12)
+    assert found["c"].width == sum(segment.width for segment in found["c"].segments)
+    assert said in found["c"].title
+    assert [name for name, box in found.items() if box.stroke == "mark"] == ["c", "c.op"]
+
+
+def test_a_mark_without_values():
+    """A node that is one box has the field too, and its op stays its caption."""
+    nodes = chain()
+    box = boxes(draw_graph(nodes["e"], mark={nodes["c"]: "here"}, values=False))["c"]
+
+    assert words(box) == ["c", "here"]
+    assert box.caption[0].text == "tanh"
+
+
 # ---- what is refused -----------------------------------------------------------------
 
 
@@ -563,6 +662,10 @@ def test_states_lead_on_however_long_a_step_is():
         ({"node": [Value(1.0), 2.0]}, TypeError, "float"),
         ({"direction": "RL"}, ValueError, "'LR', 'TB', got 'RL'"),
         ({"colour": "red"}, ValueError, '"grad", "value".*got \'red\''),
+        ({"around": 3.0}, TypeError, "float"),
+        ({"around": Value(2.0).named("q")}, ValueError, "around=q is no part of the graph"),
+        ({"around": ONE, "node": ONE, "distance": -1}, ValueError, "0 or more, got -1"),
+        ({"mark": {Value(2.0): "here"}}, ValueError, "mark has a node that is not drawn"),
     ],
 )
 def test_wrong_arguments_are_explained(wrong, error, said):

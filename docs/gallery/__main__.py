@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parent
 ORDER = [  # of the scripts in the index
     "rnn_hello", "lstm_textbook", "lstm_folded", "seq2seq_attention", "alignment_map", "self_attention_korean",
     "bidirectional_gru", "lstm_1000_steps", "truncated_bptt", "values", "cell_state", "dark", "terminal", "neuron",
-    "double_backward", "gates", "gradient_distance", "influence",
+    "double_backward", "gates", "gradient_distance", "influence", "wrong_rule",
 ]  # fmt: skip
 HEAD = """# Gallery
 

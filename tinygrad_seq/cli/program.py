@@ -13,6 +13,7 @@ import click
 from .. import __version__
 from ..errors import TinygradSeqError
 from .catalogue import tasks_command
+from .checking import check_command
 from .debugging import debug_command
 from .drawing import draw_command
 from .flow import flow_command
@@ -50,6 +51,7 @@ def commands() -> None:
     tinygrad-seq flow --untrained                    and how far they come
     tinygrad-seq draw --model lstm --text HELLO      see what a model computes
     tinygrad-seq debug --model lstm --text HELLO     step back through it
+    tinygrad-seq check my_ops.py                     see if gradients are right
     tinygrad-seq tasks                               see what there is to learn
     tinygrad-seq train dates --attention additive    train a model
     tinygrad-seq translate "21 octobre 2045"         use it
@@ -57,8 +59,8 @@ def commands() -> None:
 
 
 for command in (
-    tour_command, flow_command, draw_command, debug_command, tasks_command, train_command, generate_command,
-    translate_command,
+    tour_command, flow_command, draw_command, debug_command, check_command, tasks_command, train_command,
+    generate_command, translate_command,
 ):  # fmt: skip
     commands.add_command(command)
 

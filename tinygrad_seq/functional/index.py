@@ -37,12 +37,15 @@ def getitem(x: Any, index: Any) -> Any:
     >>> x.grad
     array([2., 0., 1.])
     """
+    return record1(_getitem, x, {"index": _keys(index)})
+
+
+def _keys(index: Any) -> Any:
+    """An index with lists and tensors in it as arrays, copied: an array may name a place twice."""
     kind = index.__class__
     if kind is tuple:
-        index = tuple([i if i.__class__ is slice or i.__class__ is int else _key(i) for i in index])
-    elif kind is not int and kind is not slice:
-        index = _key(index)
-    return record1(_getitem, x, {"index": index})
+        return tuple([i if i.__class__ is slice or i.__class__ is int else _key(i) for i in index])
+    return index if kind is int or kind is slice else _key(index)
 
 
 def _key(i: Any) -> Any:
@@ -114,5 +117,9 @@ def _checked(name: str, shape: tuple[int, ...], index: Any, axis: Any) -> tuple[
 
 
 def scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
-    """Zeros of that shape, but for g at the index: what `getitem` does, backwards."""
-    return record1(table.scatter, g, {"index": index, "shape": shape})
+    """Zeros of that shape, but for g at the index: what `getitem` does, backwards, so a place named twice adds up.
+
+    >>> scatter([1.0, 2.0, 4.0], [0, 0, 2], (3,)).data
+    array([3., 0., 4.])
+    """
+    return record1(table.scatter, g, {"index": _keys(index), "shape": shape})

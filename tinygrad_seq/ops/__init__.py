@@ -1,8 +1,7 @@
 """The primitives: pairs of plain NumPy functions, `name` and `name_vjp`.
 
-`table` holds each by its name.  A new op is a pair in one of these files (and a line of samples in the tests).
-In each of these files a debugger finds `node`, the node whose rule is being applied: break in `tanh_vjp` where
-`node.t == 3`.
+`table` holds each by its name.  A new op is a pair in one of these files (and a line in testing/samples.py).  In each
+of these files a debugger finds `node`, the node whose rule is being applied: break in `tanh_vjp` where `node.t == 3`.
 """
 
 from types import ModuleType, SimpleNamespace

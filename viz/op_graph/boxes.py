@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,25 +11,32 @@ from tinygrad_seq.gradflow import magnitude
 from tinygrad_seq.graph import Node
 
 from ..pictures.labels import Label, label_width, number, plain, shorten, spoken, symbol, visible
-from ..pictures.palette import FAINT, INK, NUMBER, PLAIN, QUIET, SAND, SHADE, SOFT, STRONG, ZERO, ink_on
+from ..pictures.palette import FAINT, INK, MARK, NUMBER, PLAIN, QUIET, SAND, SHADE, SOFT, STRONG, ZERO, ink_on
 from ..pictures.picture import Box, Segment
 from ..unrolled.faces import NAMED, ROUND, SIGNS, Face, shape_text, sign_of
 from .measures import Gradients
-from .wiring import COPY, FAR, OP, Item
+from .wiring import COPY, FAR, ON, OP, Item
 
 ROW = 30.0  # height of a value's box
 FEW = 4  # numbers of an array that are written out
+LONGEST = 72  # letters of what is said of a marked node
 
 
-def face_of(item: Item, gradients: Gradients, *, values: bool, coloured: bool) -> Face:
-    """The looks of a box before it has a place.  values: with numbers, as micrograd."""
+def face_of(item: Item, gradients: Gradients, *, values: bool, coloured: bool, mark: str | None = None) -> Face:
+    """The looks of a box before it has a place.  values: with numbers, as micrograd.  mark: what to say of it."""
     if item.kind == OP:
         return op_face(item.node)
-    if item.kind == FAR:
+    if item.kind in (FAR, ON):
         return far_face(item.sources)
-    if values:
-        return value_face(item.node, gradients, coloured=coloured)
-    return bare_face(item.node)
+    face = value_face(item.node, gradients, coloured=coloured) if values else bare_face(item.node)
+    return face if mark is None else marked(face, mark)
+
+
+def marked(face: Face, mark: str) -> Face:
+    """A face with a field behind it that says why it is marked."""
+    said = field(plain(mark if len(mark) <= LONGEST else mark[: LONGEST - 1] + "…"), 12.0, MARK, ink_on(MARK))
+    name = f"{face.name}: {spoken(said.label)}"
+    return replace(face, segments=(*face.segments, said), width=face.width + said.width, name=name)
 
 
 def op_face(node: Node) -> Face:
@@ -131,29 +139,37 @@ def broken(node: Node, grad: Any) -> bool:
     return not (np.isfinite(node.data).all() and (grad is None or np.isfinite(grad).all()))
 
 
-def box(item: Item, face: Face, name: str, x: float, y: float, fill: str | None, gradients: Gradients) -> Box:
-    """A box around (x, y), with that id; fill: its colour where the colours tell something."""
+def box(
+    item: Item, face: Face, name: str, x: float, y: float, fill: str | None, gradients: Gradients, mark: str | None
+) -> Box:
+    """A box around (x, y), with that id; fill: its colour where the colours tell something; mark: what to say of it."""
     node = item.node
-    value = item.kind not in (OP, FAR)
+    stub = item.kind in (FAR, ON)
+    value = item.kind != OP and not stub
+    if item.kind == OP and mark is not None:
+        fill = MARK
     grad = gradients.of(node)
     hatched = value and broken(node, grad)
     title = face.name
     made = ""
+    others = ", ".join(map(called, item.sources[:40])) + (", …" if len(item.sources) > 40 else "")
     if value:
         title = ", ".join(spoken(s.label) for s in value_segments(node, gradients, coloured=True))
+        title += f": {visible(mark)}" if mark else ""
         made = f"{node.op.name} of " + ", ".join(map(called, node.inputs[:8])) if node.op else "given"
         made += ", …" if len(node.inputs) > 8 else ""
         made += ", drawn at each of its uses" if item.kind == COPY else ""
-    elif item.kind == FAR:
-        title = "from " + ", ".join(map(called, item.sources[:40])) + (", …" if len(item.sources) > 40 else "")
-    plain_fill = SAND if face.kind == "leaf" else NUMBER if item.kind == FAR else PLAIN
+    elif stub:
+        title = f"{'from' if item.kind == FAR else 'goes on to'} {others}"
+    plain_fill = SAND if face.kind == "leaf" else NUMBER if stub else PLAIN
+    stroke = FAINT if stub else MARK if mark is not None else STRONG if value else SOFT
     time = "" if node.t is None else f"t = {node.t}"
     where = "; ".join(part for part in (made, node.scope and f"in {node.scope}", time, node.source) if part)
     return Box(
         id=name, x=x, y=y, width=face.width, height=face.height, segments=face.segments, radius=face.radius,
         caption=face.caption, fill=fill or plain_fill,
         ink=ink_on(fill if fill and not hatched else PLAIN),
-        stroke=STRONG if value else FAINT if item.kind == FAR else SOFT, hatched=hatched,
+        stroke=stroke, hatched=hatched,
         dotted=value and not node.requires_grad, title=title, desc=where, kind=face.kind,
     )  # fmt: skip
 

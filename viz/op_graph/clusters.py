@@ -82,7 +82,8 @@ class Clusters:
         users: dict[int, list[int | None]] = {}
         for i, node in enumerate(nodes):
             for x in node.inputs:
-                users.setdefault(place[id(x)], []).append(self.home[i])
+                if id(x) in place:
+                    users.setdefault(place[id(x)], []).append(self.home[i])
         for i, node in enumerate(nodes):
             if node.op is None and node.requires_grad:
                 home = self.home[i]

@@ -22,9 +22,11 @@ from .clusters import Clusters
 from .frames import corner, grounds, grouped
 from .layout import lay_out
 from .measures import Gradients, meaning, measured
-from .wiring import COPY, FAR, OP, VALUE, Item, wire
+from .nearby import nearby, takers_elsewhere
+from .wiring import COPY, FAR, ON, OP, VALUE, Item, wire
 
 MARGIN, MOST = 24.0, 1500  # space around; nodes that a person could still look at
+BEHIND = {OP: ".op", FAR: ".from", ON: ".on"}  # the id of the value
 DIRECTIONS = {"LR": "left to right", "TB": "top to bottom"}
 
 
@@ -36,6 +38,9 @@ def draw_graph(
     direction: str = "LR",
     colour: str | Measure | Mapping[Node, float] | Measured | None = None,
     values: bool = True,
+    around: Node | Sequence[Node] | None = None,
+    distance: int = 2,
+    mark: Mapping[Node, str] | None = None,
     max_nodes: int = MOST,
 ) -> Drawing:
     """Draw everything that `node`, or each of several nodes, was made from, as micrograd's `draw_dot` does.
@@ -50,6 +55,8 @@ def draw_graph(
     direction: "LR" from left to right, "TB" from top to bottom.  colour: "grad" colours each value by the norm of its
     gradient (where `backward` left none, by that of ∂node/∂value), "value" by the norm of its data, any other measure
     as in draw_unrolled; None by nothing.  values: False draws each node as one box without numbers.
+    around: draws what is within `distance` ops of that node, or of several: what they were made from and what was made
+    of them; the rest is named at the ends.  mark: nodes to point at, each with what to say of it.
     Raises PictureTooLargeError above `max_nodes`, GraphvizMissingError where no program can place the nodes.
 
     >>> from tinygrad_seq import Value
@@ -67,18 +74,25 @@ def draw_graph(
     measure = None
     if colour is not None and not isinstance(colour, str):
         colour, measure = as_measure(colour)
-    nodes = Graph(*roots).nodes
+    record = Graph(*roots).nodes
+    nodes = record if around is None else nearby(record, checked_around(around, distance, record), distance)
+    marks = {id(node): said for node, said in (mark or {}).items()}
+    if marks.keys() - {id(node) for node in nodes}:
+        raise ValueError("mark has a node that is not drawn: give nodes that the picture is made from, or around them")
     if len(nodes) > max_nodes:
         raise PictureTooLargeError(
             f"draw_graph is for small graphs of up to {max_nodes:,} nodes, and this one has {len(nodes):,}: draw a "
-            "node nearer to the inputs, use draw_unrolled(…) where it goes through time steps, or raise max_nodes (the "
-            "time it takes grows faster than the graph)"
+            "node nearer to the inputs, or what is around=one of its nodes, use draw_unrolled(…) where it goes through "
+            "time steps, or raise max_nodes (the time it takes grows faster than the graph)"
         )
-    gradients = Gradients(roots, nodes, sought=colour == "grad")
+    gradients = Gradients(roots, record, sought=colour == "grad")
     measures = measured(nodes, gradients, colour)
     clusters = Clusters(nodes)
-    items, edges = wire(nodes, clusters, ops=values)
-    faces = [face_of(item, gradients, values=values, coloured=measures is not None) for item in items]
+    items, edges = wire(nodes, clusters, ops=values, takers=takers_elsewhere(record, nodes))
+    faces = [
+        face_of(item, gradients, values=values, coloured=measures is not None, mark=marks.get(id(item.node)))
+        for item in items
+    ]
     home = [clusters.home[item.at] for item in items]
     rooms = [corner(cluster) for cluster in clusters.list]
     layout = lay_out([(face.width, face.height) for face in faces], home, clusters.list, rooms, edges, direction)
@@ -94,9 +108,14 @@ def draw_graph(
     for i, (item, face) in enumerate(zip(items, faces, strict=True)):
         x, y = layout.centres[i]
         fill = scale.fill(measure_of[id(item.node)]) if scale and item.kind in (VALUE, COPY) else None
-        boxes.setdefault(home[i], []).append(box(item, face, ids[i], x + MARGIN, y + top, fill, gradients))
+        said = marks.get(id(item.node))
+        boxes.setdefault(home[i], []).append(box(item, face, ids[i], x + MARGIN, y + top, fill, gradients, said))
     curves = [
-        Curve(moved(layout.courses[a, b], MARGIN, top), ends=(ids[a], ids[b]), dashed=items[a].kind == FAR)
+        Curve(
+            moved(layout.courses[a, b], MARGIN, top),
+            ends=(ids[a], ids[b]),
+            dashed=items[a].kind == FAR or items[b].kind == ON,
+        )
         for a, b in edges
     ]
     frames = grounds(clusters.list, [(x + MARGIN, y + top, w, h) for x, y, w, h in layout.frames])
@@ -110,15 +129,17 @@ def draw_graph(
         key, right, bottom = legend(MARGIN, height, means, scale, measures, [], layout.width)
         parts.append(key)
         width, height = max(width, right + MARGIN), bottom + MARGIN / 2
-    said = title or f"A graph of {len(nodes):,} node{'s' * (len(nodes) > 1)}"
+    whole = f"A graph of {len(record):,} node{'s' * (len(record) > 1)}"
     told = f"What {', '.join(map(called, roots[:8]))} was made from, from {DIRECTIONS[direction]}."
-    picture = Picture(width, height, tuple(parts), visible(said), visible(told), DARK if dark else LIGHT)
-    place = {id(one): i for i, one in enumerate(nodes)}
+    if len(nodes) < len(record):
+        whole, told = f"{len(nodes):,} nodes of {whole[:1].lower()}{whole[1:]}", f"Of what{told[4:]}"
+    picture = Picture(width, height, tuple(parts), visible(title or whole), visible(told), DARK if dark else LIGHT)
+    place = {id(one): i for i, one in enumerate(record)}
     stands: dict[int, list[str]] = {}
     for item, own in zip(items, ids, strict=True):
-        if item.kind != FAR:
+        if item.kind not in (FAR, ON):
             stands.setdefault(place[id(item.node)], []).append(own)
-    return Drawing(picture, graph_subject(roots, nodes), stands)
+    return Drawing(picture, graph_subject(roots, record), stands)
 
 
 def graph_subject(roots: tuple[Node, ...], nodes: list[Node]) -> Subject:
@@ -147,13 +168,25 @@ def checked_nodes(node: Node | Sequence[Node]) -> tuple[Node, ...]:
     return roots
 
 
+def checked_around(around: Node | Sequence[Node], distance: int, record: list[Node]) -> tuple[Node, ...]:
+    """The nodes to draw the surroundings of, which are in the record.  Raises TypeError and ValueError."""
+    middle = checked_nodes(around)
+    if distance < 0:
+        raise ValueError(f"distance is a number of ops, 0 or more, got {distance}")
+    ids = {id(node) for node in record}
+    for node in middle:
+        if id(node) not in ids:
+            raise ValueError(f"around={called(node)} is no part of the graph: draw what was made of it, too")
+    return middle
+
+
 def item_ids(items: list[Item], taken: Counter[str]) -> list[str]:
-    """A telling id for each box, none twice: its step, its scope, its name; and .op or .from for what is no value."""
+    """A telling id for each box, none twice: its step, its scope, its name; and what it is where it is no value."""
     ids: list[str] = []
     named: dict[int, str] = {}
     for item in items:
-        if item.kind in (OP, FAR):
-            name = named[id(item.node)] + (".op" if item.kind == OP else ".from")
+        if item.kind in BEHIND:
+            name = named[id(item.node)] + BEHIND[item.kind]
         else:
             step = "" if item.node.t is None else f"t{item.node.t}."
             name = step + path_name(item.node, item.node.name or "")

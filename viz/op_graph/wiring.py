@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tinygrad_seq.graph import Node
@@ -10,28 +11,32 @@ from tinygrad_seq.graph import Node
 from .clusters import SCOPE, STEP, Clusters, around
 from .order import parting
 
-VALUE, OP, COPY, FAR = "value", "op", "copy", "far"
+VALUE, OP, COPY, FAR, ON = "value", "op", "copy", "far", "on"
 OFTEN = 6  # a leaf with more uses is drawn at each of them
+NONE: Mapping[int, tuple[Node, ...]] = {}
 NEAREST, LONGEST = 12, 6_000  # ops that an edge may pass by: the fewer the more nodes there are, but at least so many
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One box: a value, the op that made it, a copy of a leaf, or the names of what comes from far off."""
+    """One box: a value, its op, a copy of a leaf, the names of what comes from far off, or of what it goes on to."""
 
     kind: str
-    node: Node  # of FAR: the one that takes them
+    node: Node  # of FAR: the one that takes them; of ON: the one that they take
     at: int  # the node whose cluster it stands in
     sources: tuple[Node, ...] = ()
 
 
-def wire(nodes: list[Node], clusters: Clusters, *, ops: bool) -> tuple[list[Item], list[tuple[int, int]]]:
-    """The boxes of a record's nodes, oldest first, and the edges between them.
+def wire(
+    nodes: list[Node], clusters: Clusters, *, ops: bool, takers: Mapping[int, tuple[Node, ...]] = NONE
+) -> tuple[list[Item], list[tuple[int, int]]]:
+    """The boxes of some of a record's nodes, oldest first, and the edges between them.
 
-    ops: each op has a box of its own in front of its value's.
+    ops: each op has a box of its own in front of its value's.  takers: by the id of a node those that take it and are
+    not drawn.
     """
     place = {id(node): i for i, node in enumerate(nodes)}
-    inputs = [list(dict.fromkeys(place[id(x)] for x in node.inputs)) for node in nodes]
+    inputs = [list(dict.fromkeys(place[id(x)] for x in node.inputs if id(x) in place)) for node in nodes]
     often = shown_at_each_use(nodes, inputs, clusters)
     depth, before = depths(inputs, clusters)
     reach = max(NEAREST, LONGEST // len(nodes))
@@ -47,7 +52,7 @@ def wire(nodes: list[Node], clusters: Clusters, *, ops: bool) -> tuple[list[Item
         if entry != box[i]:
             items.append(Item(OP, node, i))
             edges.append((entry, box[i]))
-        far = []
+        far = list({id(x): x for x in node.inputs if id(x) not in place}.values())
         for x in inputs[i]:
             if x in often:
                 edges.append((len(items), entry))
@@ -59,6 +64,9 @@ def wire(nodes: list[Node], clusters: Clusters, *, ops: bool) -> tuple[list[Item
         if far:
             edges.append((len(items), entry))
             items.append(Item(FAR, node, i, tuple(far)))
+        if takers.get(id(node)):
+            edges.append((box[i], len(items)))
+            items.append(Item(ON, node, i, takers[id(node)]))
     return items, edges
 
 

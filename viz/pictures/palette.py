@@ -14,6 +14,7 @@ PAPER, COLUMN, COLUMN_EDGE, GAP, PLAIN = "paper", "column", "column-edge", "gap"
 EDGE, STRONG, SOFT, FAR = "edge", "strong", "soft", "far"  # edges, states and named nodes, other nodes, long ways
 ZERO, BROKEN, NUMBER, SHADE, SAND = "zero", "broken", "number", "shade", "sand"
 ATTENTION = "attention"
+MARK = "mark"  # what somebody pointed at
 
 # From pale to deep, ordered for the colour-blind and in grey print alike (after ColorBrewer's YlGnBu).
 RAMP = ("#fbfbd8", "#e4f3b9", "#bfe3b4", "#86cdb9", "#4ab2c1", "#2a8fbd", "#2767a9", "#253f8e", "#1c2460")
@@ -68,7 +69,7 @@ LIGHT = Theme(
     {
         INK: "#1f2933", QUIET: "#66727f", FAINT: "#a9b3bd",
         PAPER: "#ffffff", COLUMN: "#f6f8fa", COLUMN_EDGE: "#e3e8ed", GAP: "#fcfdfe", PLAIN: "#ffffff",
-        EDGE: "#7b8794", STRONG: "#52606d", SOFT: "#8795a1", FAR: "#6b7c93", ATTENTION: "#c05a0c",
+        EDGE: "#7b8794", STRONG: "#52606d", SOFT: "#8795a1", FAR: "#6b7c93", ATTENTION: "#c05a0c", MARK: "#b3261e",
         ZERO: "#d5d9dd", BROKEN: "#c2410c", NUMBER: "#eceff2", SHADE: "#dfe5ea", SAND: "#f7f2e4",
         "cell": "#e9f3e6", "cell-edge": "#9fc195", "gate": "#fdf0b5", "gate-edge": "#c9a832",
         "backward": "#fdf5ea", "backward-edge": "#ecd5b4",
@@ -82,7 +83,7 @@ DARK = Theme(
     {
         INK: "#e6eaef", QUIET: "#9aa7b4", FAINT: "#5b6875",
         PAPER: "#12171e", COLUMN: "#1a212a", COLUMN_EDGE: "#2c3642", GAP: "#151b22", PLAIN: "#222b36",
-        EDGE: "#8a97a5", STRONG: "#b4c0cc", SOFT: "#6b7986", FAR: "#8496ab", ATTENTION: "#f0a060",
+        EDGE: "#8a97a5", STRONG: "#b4c0cc", SOFT: "#6b7986", FAR: "#8496ab", ATTENTION: "#f0a060", MARK: "#ff8a80",
         ZERO: "#434b54", BROKEN: "#ff7a45", NUMBER: "#303a46", SHADE: "#2b3540", SAND: "#3a3524",
         "cell": "#1d2b22", "cell-edge": "#4d7353", "gate": "#4d4215", "gate-edge": "#b3963a",
         "backward": "#261f17", "backward-edge": "#57452c",

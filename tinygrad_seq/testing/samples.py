@@ -2,14 +2,26 @@
 
 `OPS` has a line for each primitive of `tinygrad_seq.ops.table`, `FUNCTIONS` one for each other function of
 `tinygrad_seq.functional` that a gradient goes through.  A line says how to call it, of what numbers, in which shapes,
-and with which fixed arguments; see `strategies.of`.
+and with which fixed arguments; see `strategies.of`, by which you write your own:
+
+>>> from tinygrad_seq import Op, Tensor
+>>> from tinygrad_seq.testing.strategies import POSITIVE, REAL, of
+>>> hypot = Op(np.hypot, lambda g, out, x, y: (g * x / out, g * y / out), name="hypot")
+>>> samples = of(hypot, REAL, POSITIVE)
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from hypothesis.strategies import DrawFn, SearchStrategy
 
-from strategies import (
+from .. import functional as F
+from .strategies import (
     ANY,
     AWAY,
     DISTINCT,
@@ -23,6 +35,8 @@ from strategies import (
     UNIT,
     VECTOR,
     Case,
+    Elements,
+    Shape,
     arrays,
     booleans,
     indices,
@@ -32,11 +46,10 @@ from strategies import (
     shapes,
     some_axes,
 )
-from tinygrad_seq import functional as F
 
 __all__ = ["FUNCTIONS", "OPS", "SAMPLES"]
 
-PRODUCTS = [
+PRODUCTS: list[tuple[Shape, Shape]] = [
     ((3,), (3,)),
     ((0,), (0,)),
     ((2, 0), (0,)),
@@ -49,7 +62,7 @@ PRODUCTS = [
     ((3,), (3, 2)),
     ((3,), (2, 3, 2)),
 ]
-EINSUMS = {
+EINSUMS: dict[str, list[Shape]] = {
     "ij,jk->ik": [(2, 3), (3, 2)],
     "ij,ij": [(2, 3), (2, 3)],
     "bij,bjk->bik": [(2, 2, 3), (2, 3, 1)],
@@ -68,21 +81,34 @@ EINSUMS = {
 }
 
 
-def shape_and(*choices):
+def shape_and(*choices: Callable[[Shape], SearchStrategy[Any]]) -> Callable[[Shape], SearchStrategy[Any]]:
     """A shape, drawn with arguments that fit it: each of `choices` is a function of the shape."""
     return lambda shape: st.tuples(*[choice(shape) for choice in choices])
 
 
 @st.composite
-def fitting(draw, function, choices, elements=REAL, shape=SOLID):
-    """A call function(x, *arguments), with arguments that depend on the shape of x."""
-    shape = draw(shape)
-    arguments = draw(choices(shape))
-    return Case(lambda x: function(x, *arguments), (draw(arrays(shape, elements)),), {})
+def fitting(
+    draw: DrawFn,
+    function: Callable[..., Any],
+    choices: Callable[[Shape], SearchStrategy[Any]],
+    elements: Elements = REAL,
+    shape: SearchStrategy[Shape] = SOLID,
+) -> Case:
+    """A call function(x, *arguments), with arguments that depend on the shape of x.
+
+    choices: of the shape, a strategy of tuples of arguments.
+
+    >>> from hypothesis import find
+    >>> find(fitting(F.squeeze, shape_and(one_axis), shape=st.just((1,))), lambda case: True).arrays
+    (array([0.]),)
+    """
+    given = draw(shape)
+    arguments = draw(choices(given))
+    return Case(lambda x: function(x, *arguments), (draw(arrays(given, elements)),), {})
 
 
 @st.composite
-def joined(draw, function, *, ragged):
+def joined(draw: DrawFn, function: Callable[..., Any], *, ragged: bool) -> Case:
     """A call on one to three arrays, of equal shapes but, where ragged, for the axis that they are joined along."""
     shape = draw(SOLID)
     axis = draw(one_axis(shape))
@@ -92,7 +118,7 @@ def joined(draw, function, *, ragged):
 
 
 @st.composite
-def products(draw, function):
+def products(draw: DrawFn, function: Callable[..., Any]) -> Case:
     """Two arrays that can be multiplied: vectors, matrices, and batches that broadcast."""
     found = npst.mutually_broadcastable_shapes(signature=np.matmul.signature, max_dims=2, max_side=3)
     x, y = draw(st.sampled_from(PRODUCTS) | found.map(lambda found: found.input_shapes))
@@ -100,7 +126,7 @@ def products(draw, function):
 
 
 @st.composite
-def attentions(draw):
+def attentions(draw: DrawFn) -> Case:
     """Queries, keys and values, alone or in batches, causal or not."""
     q, k, v = draw(st.sampled_from([((2, 3), (4, 3), (4, 2)), ((2, 1, 3), (2, 2, 3), (2, 2, 1))]))
     fixed = {"is_causal": draw(st.booleans())}
@@ -108,13 +134,14 @@ def attentions(draw):
 
 
 @st.composite
-def einsums(draw):
+def einsums(draw: DrawFn) -> Case:
+    """A product of one to three arrays, as some subscripts say."""
     subscripts, given = draw(st.sampled_from(sorted(EINSUMS.items())))
     return Case(lambda *xs: F.einsum(subscripts, *xs), tuple([draw(arrays(s)) for s in given]), {})
 
 
 @st.composite
-def scattered(draw, function):
+def scattered(draw: DrawFn, function: Callable[..., Any]) -> Case:
     """A call function(x, axis, index, source) of `scatter_add`."""
     shape = draw(shapes(min_dims=1, min_side=1, max_dims=2))
     axis, index = draw(picks(shape))
@@ -122,10 +149,10 @@ def scattered(draw, function):
     return Case(lambda x, source: function(x, axis, index, source), (draw(arrays(shape)), draw(arrays(larger))), {})
 
 
-def picks(shape):
+def picks(shape: Shape) -> SearchStrategy[tuple[int, np.ndarray]]:
     """An axis, and an index as `gather` needs it: as many axes, none but that one larger than those of x."""
 
-    def indexing(axis):
+    def indexing(axis: int) -> SearchStrategy[tuple[int, np.ndarray]]:
         sizes = [st.integers(0, 4 if a == axis % len(shape) else n) for a, n in enumerate(shape)]
         rows = st.integers(-shape[axis], shape[axis] - 1)
         return st.tuples(
@@ -136,7 +163,7 @@ def picks(shape):
 
 
 @st.composite
-def classified(draw, function, **options):
+def classified(draw: DrawFn, function: Callable[..., Any], /, **options: SearchStrategy[Any]) -> Case:
     """A call of a loss on logits and labels, the classes along any axis, with some labels ignored."""
     rest = draw(shapes(max_dims=2, min_side=1))
     axis = draw(st.integers(0, len(rest)))
@@ -144,7 +171,7 @@ def classified(draw, function, **options):
     labels = np.array(draw(npst.arrays(np.int64, rest, elements=st.integers(0, classes - 1))))
     ignored = draw(st.sampled_from([-100, 0]))
     labels[draw(npst.arrays(bool, rest)) & (labels != ignored)] = ignored
-    fixed = {
+    fixed: dict[str, Any] = {
         "reduction": draw(st.sampled_from(["sum", "none", "mean"] if (labels != ignored).any() else ["sum", "none"]))
     }
     if draw(st.booleans()):
@@ -154,30 +181,30 @@ def classified(draw, function, **options):
     return Case(lambda x, **fixed: function(x, labels, ignore_index=ignored, axis=axis, **fixed), (logits,), fixed)
 
 
-def pair(function, x, y, **fixed):
+def pair(function: Callable[..., Any], x: Elements, y: Elements, **fixed: Any) -> SearchStrategy[Case]:
     """Two arrays of the same shape."""
     return of(function, x, y, shape=FULL.map(lambda shape: (shape, shape)), **fixed)
 
 
-def cut(shape):
+def cut(shape: Shape) -> SearchStrategy[tuple[list[int], int]]:
     """Places to cut an axis at, and the axis."""
     return one_axis(shape).flatmap(
         lambda a: st.tuples(st.lists(st.integers(0, shape[a]), max_size=2).map(sorted), st.just(a))
     )
 
 
-def joined_again(function):
+def joined_again(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function that gives several tensors, as one that gives one."""
     return lambda *xs: F.stack([F.sum(part * (i + 1)) for i, part in enumerate(function(*xs))])
 
 
 REDUCTION = st.sampled_from(["mean", "sum", "none"])
-AXES = {"axis": some_axes, "keepdims": booleans}
+AXES: dict[str, Any] = {"axis": some_axes, "keepdims": booleans}
 ROWS = shapes(min_dims=2, max_dims=2, min_side=1)
 HALVES = shapes(max_dims=2).map(lambda shape: (*shape, 4))
 FLAT = VECTOR.map(lambda shape: (shape, shape))
 
-OPS = {
+OPS: dict[str, SearchStrategy[Case]] = {
     "add": of(F.add, REAL, REAL),
     "sub": of(F.sub, REAL, REAL),
     "mul": of(F.mul, REAL, REAL),
@@ -294,7 +321,7 @@ OPS = {
     ),
 }
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, SearchStrategy[Case]] = {
     "smoothed cross_entropy": classified(F.cross_entropy, label_smoothing=UNIT),
     "expected cross_entropy": pair(lambda x, p: F.cross_entropy(x, F.softmax(p, -1), axis=-1), REAL, REAL).filter(
         lambda case: case.arrays[0].ndim

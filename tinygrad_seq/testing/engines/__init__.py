@@ -1,0 +1,1 @@
+"""Functions of other engines: PyTorch, HIPS autograd, gradients by hand."""

@@ -1,0 +1,1 @@
+"""Modules and cells: what they promise besides right gradients."""

@@ -1,0 +1,1 @@
+"""How functions really move, and whether gradients say the same."""

@@ -1,0 +1,1 @@
+"""One op and its rule: the derivative, its manners, and the derivative of the derivative."""
