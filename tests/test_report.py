@@ -1,6 +1,7 @@
 """The report of a tour: a page that stands alone, in two languages that say the same."""
 
 import re
+from functools import cache
 from html.parser import HTMLParser
 from string import Formatter
 from types import SimpleNamespace
@@ -47,13 +48,19 @@ class Elements(HTMLParser):
         self.words.append(data)
 
 
+@cache
+def elements_of(language):
+    """Those of the report of the tour."""
+    return Elements(page(language))
+
+
 # ---- the page ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_is_whole(language):
     """Every element that opens is closed, in order, no id comes twice, and it says its language."""
-    elements = Elements(page(language))
+    elements = elements_of(language)
     ids = [attributes["id"] for _, attributes in elements.found if "id" in attributes]
 
     assert elements.open == []
@@ -65,7 +72,7 @@ def test_the_page_is_whole(language):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_stands_alone(language):
     """No script, no address of another place; what it refers to are its own parts and the files beside it."""
-    elements = Elements(page(language))
+    elements = elements_of(language)
     links = [v for _, attributes in elements.found for k, v in attributes.items() if k.endswith(("href", "src"))]
     names = {chapter.name for chapter in told()}
     beside = {link for link in links if not link.startswith(("#", "data:image/png;base64,"))}
@@ -95,7 +102,7 @@ def test_every_picture_of_the_texts_is_there_and_described(language):
     asked = {name for chapter in told() for name in Texts(language).figures(chapter.name)}
     described = [
         attributes.get("aria-label") or attributes.get("alt")
-        for tag, attributes in Elements(page(language)).found
+        for tag, attributes in elements_of(language).found
         if tag in ("svg", "img")
     ]
 

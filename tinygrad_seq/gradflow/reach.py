@@ -236,7 +236,7 @@ def onward(segment: Segment, node: Node, rows: dict[int, np.ndarray]) -> Iterato
     """
     if not segment.nodes:
         return
-    largest = max(size_of(one) for one in [*segment.nodes, *segment.ends])
+    largest = max(1, *(size_of(one) for one in [*segment.nodes, *segment.ends]))
     gradients = np.concatenate(list(rows.values())) if len(rows) > 1 else next(iter(rows.values()))
     many = len(gradients) > size_of(node)
     through = np.eye(size_of(node), dtype=gradients.dtype) if many else gradients
