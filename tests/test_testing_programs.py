@@ -39,7 +39,7 @@ def scaled(x, y, *, factor, shift=0.0):
     return F.tanh(x * factor) + y + shift
 
 
-pytestmark = pytest.mark.xdist_group("programs")  # a thousand of them are made once
+pytestmark = pytest.mark.xdist_group("programs")  # many of them are made once
 
 
 def sample(n, **options):
@@ -57,7 +57,7 @@ def sample(n, **options):
 
 @pytest.fixture(scope="module")
 def many():
-    """A thousand programs, and their results."""
+    """Many programs, and their results."""
     return [(program, program(*program.leaves)) for program in sample(1000)]
 
 

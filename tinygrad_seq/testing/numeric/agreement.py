@@ -304,10 +304,11 @@ def beside_kinks(c: Compared, ks: Sequence[int], rng: np.random.Generator, found
         gradients = c.pulled(np.eye(1, c.flat.size, o)[0])
         for vs, m in zip(directions, moved):
             parts = [gradients[k] * v for k, v in zip(ks, vs)]
-            says, size = sum(float(p.sum()) for p in parts), sum(float(np.abs(p).sum()) for p in parts)
+            says = float(np.sum([p.sum() for p in parts]))
+            size = float(np.sum([np.abs(p).sum() for p in parts]))
             low, high = sorted((float(m.left[o]), float(m.right[o])))
             found.checks += 1
-            slack = 1e-9 + 1e-5 * (abs(low) + abs(high) + size) + 10 * float(m.error[o] if not m.kink[o] else 0)
+            slack = 1e-9 + 1e-5 * (abs(low) + abs(high) + size) + (0.0 if m.kink[o] else 10 * float(m.error[o]))
             if not low - slack <= says <= high + slack:
                 n = int(np.argmax([np.abs(p).max(initial=0) for p in parts]))
                 near = low if says < low else high
