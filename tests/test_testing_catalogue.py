@@ -46,7 +46,7 @@ def test_the_order_is_from_small_to_large():
     assert len(ENTRIES) == len(entries())
 
 
-DEEP = {name for name in ENTRIES if "2 layers" in name or "directions" in name}  # these take seconds, and are slow tests
+DEEP = {name for name in ENTRIES if "2 layers" in name or "directions" in name}  # slow ones
 QUICK = {f"{entry.kind}: {entry.name}": entry for entry in entries(order=1)}
 
 

@@ -305,10 +305,10 @@ def beside_kinks(c: Compared, ks: Sequence[int], rng: np.random.Generator, found
         for vs, m in zip(directions, moved):
             parts = [gradients[k] * v for k, v in zip(ks, vs)]
             says = float(np.sum([p.sum() for p in parts]))
-            size = float(np.sum([np.abs(p).sum() for p in parts]))
+            terms = float(np.sum([np.abs(p).sum() for p in parts]))
             low, high = sorted((float(m.left[o]), float(m.right[o])))
             found.checks += 1
-            slack = 1e-9 + 1e-5 * (abs(low) + abs(high) + size) + (0.0 if m.kink[o] else 10 * float(m.error[o]))
+            slack = 1e-9 + 1e-5 * (abs(low) + abs(high) + terms) + (0.0 if m.kink[o] else 10 * float(m.error[o]))
             if not low - slack <= says <= high + slack:
                 n = int(np.argmax([np.abs(p).max(initial=0) for p in parts]))
                 near = low if says < low else high
