@@ -95,8 +95,10 @@ def confirmed(found: ndarray, f: Callable[[Arrays], Any], xs: Arrays, vs: Arrays
     told = (8 * (c - d) - (a - b)) / (6 * h)
     noise = 64 * EPS * np.maximum(np.abs(here), np.maximum(np.abs(a), np.abs(b))) / h
     size = np.abs(found)
-    error = np.where(noise > 1e-8 * size, noise, 1e2 * EPS * size)
-    return bool(((np.abs(told - found) <= 1e-8 * size + noise) & (noise <= 1e-3 * size)).all()), error
+    still = (found == 0) & (a == here) & (b == here) & (c == here) & (d == here)
+    error = np.where(still, 0, np.where(noise > 1e-8 * size, noise, 1e2 * EPS * size))
+    sure = still | (np.abs(told - found) <= 1e-8 * size + noise) & (noise <= 1e-3 * size)
+    return bool(sure.all()), error
 
 
 def differences(f: Callable[[Arrays], Any], xs: Arrays, vs: Arrays, here: ndarray) -> Slope:
