@@ -51,7 +51,7 @@ def gradcheck(
 
     order=2: the gradient of the gradient too.  gradient: a hand-written gradient of fn, a function of plain arrays;
     engine: "torch" or "autograd" for functions of theirs (tensors of PyTorch are known by themselves).  rtol, atol:
-    relative to the sum of the absolute values of all terms; 1e-8 and 1e-12 for float64, 1e-4 and 1e-6 for float32.
+    relative to the sum of the absolute values of all terms; 1e-8 and 1e-10 for float64, 1e-4 and 1e-6 for float32.
     Returns a Report, which is true.  Raises GradientCheckError, whose `report` says what is wrong; with
     raise_exception=False returns that report instead, which is false.  Raises GradientError where there is nothing to
     differentiate.

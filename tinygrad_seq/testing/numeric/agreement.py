@@ -34,7 +34,7 @@ class Tolerance(NamedTuple):
     @classmethod
     def of(cls, dtype: Any, rtol: float | None = None, atol: float | None = None) -> Tolerance:
         """What the rounding of a dtype allows: 1e-8 for float64, 1e-4 for float32."""
-        default = cls(1e-8, 1e-12) if np.dtype(dtype).itemsize >= 8 else cls(1e-4, 1e-6)
+        default = cls(1e-8, 1e-10) if np.dtype(dtype).itemsize >= 8 else cls(1e-4, 1e-6)
         return cls(default.rtol if rtol is None else rtol, default.atol if atol is None else atol)
 
 
