@@ -12,10 +12,10 @@ from ...graph import Graph, Node
 from ...hooks import EVERY, OF_NODE
 from ..numeric.agreement import Compared, Mismatch, Tolerance
 from ..reports import Fault
-from ..rules.calls import Call, same
+from ..rules.calls import Call, gradients_of, same
 from .recorded import Recorded, plain
 
-__all__ = ["changes_by_itself", "chosen", "diagnosed"]
+__all__ = ["changes_by_itself", "chosen", "diagnosed", "too_rough"]
 
 TINY = 1e-7  # how far an input is moved to see what moves with it
 
@@ -53,6 +53,30 @@ def diagnosed(function: Recorded, m: Mismatch, rng: np.random.Generator) -> Faul
     what = f"{head}: a part of how it depends on it is not in the record"
     said = f"the record, run again with that element moved, moves {recorded:.8g}"
     return Fault("missing dependency", what, (numbers, said, *not_recorded(function, m)))
+
+
+def too_rough(function: Recorded, m: Mismatch) -> bool:
+    """Whether the slope must have been told wrongly: where the rules, added up by hand, say what the gradient says.
+
+    To be asked where every rule is right, and no constant moves: then the gradient is right too.
+    """
+    arrived: dict[Node, Any] = {}
+    y = function.outs[m.output]
+    if not isinstance(y, Node) or not y.requires_grad:
+        return False
+    arrived[y] = np.zeros(np.shape(y.data))
+    arrived[y][m.at] = 1
+    for node in reversed(Graph(y).nodes):
+        if node.op is None or node not in arrived:
+            continue
+        call = Call.of(node)
+        for x, c in zip(node.inputs, gradients_of(call, arrived[node], np.asarray(node.data), call.xs)):
+            if c is not None and x.requires_grad:
+                arrived[x] = arrived[x] + c if x in arrived else c
+    by_hand = arrived.get(function.leaves[m.input])
+    if by_hand is None or not close(float(by_hand[m.element]), m.says):
+        return False
+    return close(record_moves(function, m), m.moves)
 
 
 def not_as_made(graph: Graph) -> Fault | None:

@@ -15,7 +15,7 @@ from ..reports import Fault, Report
 from ..rules.calls import Call, Findings, called, fault, gradients_of
 from ..rules.derivative import NOT_ANALYTIC
 from .blaming import blame, check_own
-from .diagnosis import changes_by_itself, chosen, diagnosed
+from .diagnosis import changes_by_itself, chosen, diagnosed, too_rough
 from .recorded import Recorded, as_inputs, gradients
 from .twofold import second_order
 
@@ -132,6 +132,9 @@ def causes(function: Recorded, agreed: Agreement, found: Findings, rng: np.rando
     choice = chosen(function, m)
     if choice:
         found.notes.append(f"{function.name} has no derivative here: {choice} changes as soon as the input moves")
+        return []
+    if too_rough(function, m):
+        found.notes.append(f"{function.name} moves too roughly to tell its slope by {function.labels[m.input]}")
         return []
     return [diagnosed(function, m, rng)]
 

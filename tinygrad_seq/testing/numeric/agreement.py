@@ -227,7 +227,10 @@ def by_directions(
                     continue
             found.checks += 1
             if told(c, k, v, w, gradients, moved, found):
-                return located(c, k, v, w)
+                wrong = located(c, k, v, w)
+                if c.off(wrong.moves, wrong.says, abs(wrong.moves) + abs(wrong.says), 0.0):
+                    return wrong
+                found.undecided.add(k)  # no single element is wrong: it was rounding
     return None
 
 
