@@ -186,6 +186,14 @@ def test_two_wrong_ops_are_both_named():
     assert "which has the wrong sign" in str(report.faults[0])
 
 
+def test_a_wrong_rule_is_found_where_the_whole_moves_too_roughly_to_tell():
+    """Beside a number so large that the slope drowns in its rounding."""
+    report = gradcheck(lambda x: F.sum(wrong(x)) + 1e13, [X], raise_exception=False)
+
+    assert [fault.op for fault in report.faults] == [wrong]
+    assert any("moves too roughly" in note for note in report.notes)
+
+
 # ---- no rule is wrong, and yet -------------------------------------------------------
 
 

@@ -10,18 +10,18 @@ import numpy as np
 from ...graph import Node
 from ..engines.adapting import adapted
 from ..engines.others import of_others
-from ..numeric.agreement import SMALL, Agreement, Compared, Mismatch, Tolerance, compare
-from ..reports import Fault, Report
-from ..rules.calls import Call, Findings, called, fault, gradients_of
+from ..numeric.agreement import SMALL, Tolerance, compare
+from ..reports import Report
 from ..rules.derivative import NOT_ANALYTIC
 from .blaming import blame, check_own
-from .diagnosis import changes_by_itself, chosen, diagnosed, too_rough
+from .diagnosis import causes
 from .recorded import Recorded, as_inputs, gradients
 from .twofold import second_order
+from .unrecorded import changes_by_itself
 
 __all__ = ["gradcheck"]
 
-AT_KINKS = 500  # nodes whose rules are looked at where the function as a whole has a kink
+AT_KINKS = 500  # nodes whose rules are looked at where nothing can be told of the function as a whole
 
 
 def gradcheck(
@@ -102,77 +102,14 @@ def of_ours(
         return Report(function.name, tuple(found.faults), notes, found.checks, outs)
     found = check_own(graph, rng)
     found.checks = agreed.checks
-    if agreed.mismatches or agreed.kinks:
+    if agreed.mismatches or agreed.kinks or agreed.undecided:
         arrived = gradients(function.outs, [np.ones_like(y) for y in function.numbers])
         found.add(blame(graph, arrived, rng, None if agreed.mismatches else AT_KINKS))
     if agreed.mismatches and not found.faults:
-        found.faults += causes(function, agreed, found, rng)
+        found.add(causes(function, agreed, rng, found.pointless))
     if agreed.undecided - agreed.kinks:
         rough = f"{function.name} moves too roughly to tell its slope by "
         found.notes += [rough + function.labels[k] for k in sorted(agreed.undecided)]
     if order == 2 and not found.faults:
         found.add(second_order(function, rng, tolerance, small))
     return Report(function.name, tuple(found.faults), tuple(found.notes), found.checks, outs)
-
-
-def causes(function: Recorded, agreed: Agreement, found: Findings, rng: np.random.Generator) -> list[Fault]:
-    """What is wrong where no rule is: nothing if an op on the way has no derivative, or by rounding; else one fault."""
-    broken = nowhere_finite(function, agreed, rng)
-    if broken is not None:
-        return [broken]
-    if found.pointless:
-        return []
-    m = agreed.mismatches[0]
-    if rounding(function, m, rng):
-        found.notes.append(
-            f"{function.name} is badly conditioned here: its slope by {function.labels[m.input]} changes by as much as "
-            "it is off when the inputs change in their last digit"
-        )  # fmt: skip
-        return []
-    choice = chosen(function, m)
-    if choice:
-        found.notes.append(f"{function.name} has no derivative here: {choice} changes as soon as the input moves")
-        return []
-    if too_rough(function, m):
-        found.notes.append(f"{function.name} moves too roughly to tell its slope by {function.labels[m.input]}")
-        return []
-    return [diagnosed(function, m, rng)]
-
-
-def nowhere_finite(function: Recorded, agreed: Agreement, rng: np.random.Generator) -> Fault | None:
-    """The fault of a gradient that is NaN or infinite where the function has a slope: of the op that made it so."""
-    m = next((m for m in agreed.mismatches if np.isfinite(m.moves) and not np.isfinite(m.says)), None)
-    if m is None:
-        return None
-    weights = [np.zeros_like(y) for y in function.numbers]
-    weights[m.output][m.at] = 1
-    arrived = gradients(function.outs, weights)
-    for node in reversed(function.graph().nodes):
-        g = arrived.get(node)
-        if node.op is None or g is None or not np.isfinite(g).all():
-            continue
-        call = Call.of(node)
-        with np.errstate(all="ignore"):
-            sent = gradients_of(call, g, node.data, call.xs)
-        for i in call.by:
-            if sent[i] is not None and not np.isfinite(sent[i]).all():
-                what = f"derivative of {node.op.name} is not finite for input {i}{called(call, i)}"
-                said = f"of a finite g it makes NaN or an infinity, where {function.name} moves {m.moves:.6g}"
-                todo = "0 · ∞ is NaN: let no such number come in, or let the rule send 0 where nothing arrives"
-                return fault(call, "value", what, said, todo, by=i)
-    return None
-
-
-def rounding(function: Recorded, m: Mismatch, rng: np.random.Generator) -> bool:
-    """Whether gradient or slope move by as much as they are apart when the inputs move by their last digits."""
-    if not np.isfinite(m.says - m.moves):
-        return False
-    says, moves = [m.says], [m.moves]
-    for _ in range(4):
-        moved = [x * (1 + 8 * np.finfo(x.dtype).eps * rng.choice([-1, 1], x.shape)) for x in function.inputs]
-        again = Recorded(function.fn, function.arguments_at(moved))
-        compared = Compared(again.values, again.pull, again.inputs, Tolerance.of(float), again.complex_ok)
-        moves_now, says_now = compared.derivative(m)
-        moves.append(moves_now)
-        says.append(says_now)
-    return float(max(np.ptp(says), np.ptp(moves))) * 10 > abs(m.says - m.moves)
