@@ -12,6 +12,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TYPES := .venv-types
 TYPES_PIP := $(TYPES)/bin/python -m pip --disable-pip-version-check
 
+# The matrices are small: threads of BLAS would only be in the way of the other process.
+test docs mutants alarms bench: export OPENBLAS_NUM_THREADS := 1
+
 .PHONY: help demo test lint types docs mutants alarms bench clean
 
 help:
@@ -42,13 +45,13 @@ docs: $(VENV)/.dev ## run every example that a reader meets, draw docs/gallery a
 	@echo "The pages: out/docs/index.html"
 
 mutants: $(VENV)/.dev ## break every rule in turn, and see that each is found and blamed on the right op: about 10 minutes
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/mutants.py $(ARGS)
+	$(BIN)/python tests/mutants.py $(ARGS)
 
 alarms: $(VENV)/.dev ## check 100,000 random programs, of which none may be called wrong: about an hour
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/alarms.py $(ARGS)
+	$(BIN)/python tests/alarms.py $(ARGS)
 
 bench: $(VENV)/.peers ## measure beside micrograd and PyTorch
-	@set -e; for file in $$(grep -l '__main__' benchmarks/*.py); do echo "== $$file"; OPENBLAS_NUM_THREADS=1 $(BIN)/python $$file; done
+	@set -e; for file in $$(grep -l '__main__' benchmarks/*.py); do echo "== $$file"; $(BIN)/python $$file; done
 
 clean: ## remove everything that these tasks made
 	rm -rf $(VENV) $(TYPES) build out .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info

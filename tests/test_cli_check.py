@@ -356,17 +356,20 @@ def test_the_help_needs_no_hypothesis():
 
 
 def test_reports_are_written_with_their_pictures(here, capsys):
-    """--picture: what is wrong as text, with a picture where it was met in a graph; nothing of what is right."""
+    """--picture: what is wrong as text and as a picture, of an op at its smallest example; nothing of what is right."""
     functions = "def f(x): return softsign(x * 2).sum()\ndef g(x): return x * x\n"
     (here / "my_ops.py").write_text(WRONG_OP + MADE + functions)
     code = run("check", "my_ops.py:f", "my_ops.py:g", "my_ops.py:softsign", "--shape", "2", "--picture", "out/faults")
     said = capsys.readouterr().out
 
     assert code == 1
-    assert sorted(path.name for path in (here / "out" / "faults").iterdir()) == ["f.svg", "f.txt", "softsign.txt"]
-    assert "wrong derivative by input 0" in (here / "out" / "faults" / "f.svg").read_text("utf-8")
+    assert sorted(path.name for path in (here / "out" / "faults").iterdir()) == [
+        "f.svg", "f.txt", "softsign.svg", "softsign.txt",
+    ]  # fmt: skip
+    for name in ("f", "softsign"):
+        assert "wrong derivative by input 0" in (here / "out" / "faults" / f"{name}.svg").read_text("utf-8")
     assert [line for line in said.splitlines() if line.startswith("In ")] == [
-        "In out/faults/f.txt and out/faults/f.svg", "In out/faults/softsign.txt",
+        "In out/faults/f.txt and out/faults/f.svg", "In out/faults/softsign.txt and out/faults/softsign.svg",
     ]  # fmt: skip
 
 

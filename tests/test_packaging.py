@@ -17,8 +17,6 @@ import tinygrad_seq.models
 import tinygrad_seq.viz
 from house import PACKAGES, ROOT
 
-pytestmark = pytest.mark.xdist_group("wheel")  # built once, by one worker
-
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):

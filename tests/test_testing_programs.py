@@ -39,9 +39,6 @@ def scaled(x, y, *, factor, shift=0.0):
     return F.tanh(x * factor) + y + shift
 
 
-pytestmark = pytest.mark.xdist_group("programs")  # many of them are made once
-
-
 def sample(n, **options):
     """The same n programs in every run."""
     found = []

@@ -49,6 +49,15 @@ def test_the_smallest_example_is_shown_as_a_call():
     assert "# the wrong sign below 0" in str(fault)
 
 
+def test_a_wrong_number_is_said_before_what_follows_from_it():
+    """A transposed gradient is a wrong derivative; that it mixes rows, at zeros too, is no news."""
+    bad = Op(lambda x, y: x * y + x, lambda g, out, x, y: (g * (1 + y), g * x.T), name="scaled")
+    fault = fault_of(bad)
+
+    assert (fault.kind, fault.op, fault.input) == ("value", bad, 1)
+    assert fault.node.op is bad
+
+
 # ---- promises that are broken --------------------------------------------------------
 
 kept = {}

@@ -198,6 +198,22 @@ def test_every_way_of_broadcasting_occurs(way):
     assert some(S.broadcastable_shapes(2), lambda shapes: WAYS[way](*shapes))
 
 
+def test_one_number_is_no_more_likely_than_a_matrix():
+    """What is wrong for matrices alone is found in a few draws."""
+    drawn = []
+
+    @settings(max_examples=200, database=None, derandomize=True)
+    @given(S.broadcastable_shapes(2))
+    def collect(shapes):
+        drawn.append(shapes)
+
+    collect()
+    matrices = [x for x, y in drawn if x == y and len(x) > 1 and min(x) > 1]
+
+    assert len(matrices) > 20
+    assert sum(x == y == () for x, y in drawn) < 100
+
+
 # ---- arrays --------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from viz_records import lstm, rnn, seq2seq
 
 EVIL = '</script><script>hacked=1</script><img src=x onerror=hacked=2>"\'&\u2028\u2029{@@script@@}'
 
-pytestmark = [pytest.mark.skipif(program() is None, reason=MISSING), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.skipif(program() is None, reason=MISSING)
 
 
 def long_lstm(T, **options):

@@ -68,14 +68,15 @@ def picture_of(report: Report, *, dark: bool = False) -> Drawing | None:
 
 
 def caption(fault: Fault) -> str:
-    """What is wrong with the node, in the words that stand beside it."""
+    """What is wrong with the node, in the words that stand beside it; and the line that made it, where that is told."""
     if fault.input is None:
         said = fault.kind
     elif fault.kind == "value":
         said = f"wrong derivative by input {fault.input}"
     else:
         said = f"{fault.kind}: derivative by input {fault.input}"
-    return ", ".join(part for part in (said, fault.node.source if fault.node is not None else "") if part)
+    source = fault.node.source if fault.node is not None else ""
+    return f"{said}, {source}" if source and source in fault.message else said
 
 
 def with_words(drawing: Drawing, words: str) -> Drawing:

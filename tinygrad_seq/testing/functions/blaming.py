@@ -53,7 +53,7 @@ def check_own(graph: Graph, rng: np.random.Generator) -> Findings:
     for node in graph:
         if node.op is not None and node.op not in OURS and node.op not in seen:
             seen.add(node.op)
-            found.add(examined(node, None, rng, lambda call, rng, _: check_manners(call, rng, elsewhere=False)))
+            found.add(examined(node, None, rng, lambda call, rng, _: check_manners(call, rng)))
     return found
 
 

@@ -123,11 +123,15 @@ def at(call: Call) -> str:
 
 
 def called(call: Call, i: int) -> str:
-    """The letter of an input in the op's own function, and the name of the node that it was."""
+    """The letter of an input, and the name of the node that it was."""
+    words = [letter(call, i), call.node.inputs[i].name if call.node is not None else None]
+    return f", {' = '.join(word for word in words if word)}" if any(words) else ""
+
+
+def letter(call: Call, i: int) -> str | None:
+    """What the op's own function calls an input; None where it takes any number of them."""
     letters = rule_of(call.op).inputs
-    letter = letters[i] if len(letters) == len(call.xs) else ""
-    name = call.node.inputs[i].name if call.node is not None else None
-    return f", {' = '.join(word for word in (letter, name) if word)}" if letter or name else ""
+    return letters[i] if len(letters) == len(call.xs) else None
 
 
 def element(place: tuple[int, ...]) -> str:

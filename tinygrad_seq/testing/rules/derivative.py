@@ -11,7 +11,7 @@ from numpy import ndarray
 from ...ops import table
 from ..numeric.agreement import Agreement, Mismatch, Tolerance, compare
 from ..reports import Fault
-from .calls import Call, Findings, as_given, at, called, element, fault, gradients_of, read_only, signs_like
+from .calls import Call, Findings, as_given, at, called, element, fault, gradients_of, letter, read_only, signs_like
 from .manners import chance, returned_badly
 
 __all__ = ["check_rule"]
@@ -97,14 +97,14 @@ def nonlinear(call: Call, out: ndarray, g: ndarray) -> Fault | None:
 def wrong_value(call: Call, m: Mismatch, out: ndarray) -> Fault:
     """The fault of a rule whose number is not the slope."""
     sent = call.vjp(np.ones_like(out), out, call.xs)[m.input]
-    x = f"{call.xs[m.input][m.element]:.6g}"
+    here = f"where {letter(call, m.input) or 'it'} is {call.xs[m.input][m.element]:.6g}"
     of = f" of {element(m.at)}" if m.at else ""
     by = f" by {element(m.element)}" if m.element else ""
     if m.kink:
         far = "most" if m.says > m.moves else "least"
-        said = f"at a kink or a tie (where it is {x}) the slope is at {far} {m.moves:.6g}; the rule says {m.says:.6g}"
+        said = f"at a kink or a tie ({here}) the slope is at {far} {m.moves:.6g}; the rule says {m.says:.6g}"
     else:
-        said = f"the derivative{of}{by}, where it is {x}, is {m.moves:.8g}; the rule says {m.says:.8g}{compared(m)}"
+        said = f"the derivative{of}{by}, {here}, is {m.moves:.8g}; the rule says {m.says:.8g}{compared(m)}"
     if sent is None:
         said += ", since it returns None"
     what = f"derivative of {call.op.name} is wrong for input {m.input}{called(call, m.input)}"

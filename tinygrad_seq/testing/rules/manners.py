@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 from numpy import ndarray
 
@@ -11,19 +13,27 @@ from ...ops.parts import Part
 from ..reports import Fault
 from .calls import Call, Findings, arrays_of, fault, gradients_of, same, shaped, signs_like
 
-__all__ = ["chance", "check_manners", "returned_badly"]
+__all__ = ["chance", "check_elsewhere", "check_manners", "returned_badly"]
+
+Check = Callable[[Call, ndarray, ndarray], Fault | None]
 
 
-def check_manners(call: Call, rng: np.random.Generator, *, elsewhere: bool = True) -> Findings:
-    """Whether a rule leaves alone what it is given, and says the same twice.
+def check_manners(call: Call, rng: np.random.Generator) -> Findings:
+    """Whether a rule leaves alone what it is given, and says the same twice, however the numbers lie in memory."""
+    return first_of((mutation, lending, chance, layout), call, rng)
 
-    elsewhere: also at other inputs than those given: whether it keeps the rows of a batch apart, and its precision in
-    float32.
-    """
+
+def check_elsewhere(call: Call, rng: np.random.Generator) -> Findings:
+    """At numbers like those given: whether a rule keeps the rows of a batch apart, and its precision in float32."""
+    return first_of((mixing, imprecision), call, rng)
+
+
+def first_of(checks: Sequence[Check], call: Call, rng: np.random.Generator) -> Findings:
+    """The first fault that one of several checks finds."""
     found = Findings()
     out = np.asarray(call.forward(call.xs))
     g = signs_like(out, rng)
-    for check in (mutation, lending, chance, layout, *((mixing, imprecision) if elsewhere else ())):
+    for check in checks:
         wrong = check(call, out, g)
         if wrong is not None:
             found.faults.append(wrong)

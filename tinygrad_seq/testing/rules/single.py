@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,12 +20,14 @@ from ..pasting import code
 from ..reports import Report
 from ..samples import OPS
 from ..strategies import POSITIVE, REAL, Case, arrays, broadcastable_shapes, leaf
-from .calls import Call, Findings
+from .calls import Call, Findings, letter
 from .derivative import check_rule
-from .manners import check_manners
+from .manners import check_elsewhere, check_manners
 from .second import check_second
 
 __all__ = ["check_op"]
+
+Check = Callable[[Call, np.random.Generator], Findings]
 
 EXAMPLES = 25
 SPECIAL = st.sampled_from([0.0, 1.0, -1.0, -0.0, 1e-4, -1e-4, 100.0, -100.0, 1e4, -1e4])
@@ -64,41 +66,53 @@ def check_op(
     op = as_op(op)
     samples = samples_of(op, fixed or {}) if samples is None else samples
     total = Findings()
+    for checks in ((check_rule, check_manners), (check_elsewhere, check_second)[:order]):  # a wrong number comes first
+        report = searched(op, samples, checks, max_examples or EXAMPLES, seed, total)
+        if report is not None:
+            return report.raised() if raise_exception else report
+    return Report(op.name, (), tuple(total.notes), total.checks)
+
+
+def searched(
+    op: Primitive, samples: st.SearchStrategy[Case], checks: Sequence[Check], most: int, seed: int, total: Findings
+) -> Report | None:
+    """What is wrong at the smallest example at which checks find a fault, if they find one.  Adds to `total`."""
     worst: list[Report] = []
 
     @settings(
-        max_examples=max_examples or EXAMPLES, deadline=None, database=None, derandomize=True, print_blob=False,
+        max_examples=most, deadline=None, database=None, derandomize=True, print_blob=False,
         phases=[Phase.generate, Phase.shrink], report_multiple_bugs=False, suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(samples)
     def holds(case: Case) -> None:
-        found = at_example(op, case, order, np.random.default_rng(seed))
+        found = at_example(op, case, checks, np.random.default_rng(seed))
         total.checks += found.checks
         if found.faults:
             first = found.faults[0]
             shown = replace(first, details=(*first.details, f"smallest example: {called_with(op, case)}"))
-            worst[:] = [Report(op.name, (shown,), tuple(found.notes), total.checks)]
+            outputs = () if shown.node is None else (shown.node,)
+            worst[:] = [Report(op.name, (shown,), tuple(found.notes), total.checks, outputs)]
             raise Wrong
 
     dice = generator().bit_generator.state
     try:
         holds()
     except Wrong:
-        return worst[0].raised() if raise_exception else worst[0]
+        return worst[0]
     except Unsatisfiable:
         raise TypeError(
             f"{op.name} could be computed at no example that was drawn: give samples=, a strategy of `Case`s"
         ) from None
     finally:
         generator().bit_generator.state = dice
-    return Report(op.name, (), tuple(total.notes), total.checks)
+    return None
 
 
 class Wrong(Exception):  # noqa: N818 - never seen outside
     """An example at which something is wrong was found."""
 
 
-def at_example(op: Primitive, case: Case, order: int, rng: np.random.Generator) -> Findings:
+def at_example(op: Primitive, case: Case, checks: Sequence[Check], rng: np.random.Generator) -> Findings:
     """What is wrong with an op at one example: at every node of its record that the op made."""
     manual_seed(0)  # what the library draws at random, as dropout does, is the same whenever the example is run
     leaves = [leaf(array) if array.dtype.kind == "f" else array for array in case.arrays]
@@ -113,13 +127,13 @@ def at_example(op: Primitive, case: Case, order: int, rng: np.random.Generator) 
         found = Findings()
         for node in nodes:
             assume(case.call.__class__ is not Drawn or np.isfinite(node.data).all())
-            call = Call.of(node)._replace(node=None)
-            for check in (check_rule, check_manners, check_second)[: order + 1]:
-                more = check(call, rng)
-                found.faults += more.faults
-                found.notes += more.notes
-                found.checks += more.checks
+            call = Call.of(node)._replace(node=None)  # the line that made the example says nothing
+            for check in checks:
+                found.add(check(call, rng))
                 if found.faults:
+                    for i, x in enumerate(node.inputs):
+                        x.name = letter(call, i)
+                    found.faults = [replace(fault, node=node) for fault in found.faults]
                     return found
     return found
 
