@@ -28,7 +28,8 @@ from ...errors import DataError
 from ...graph import Graph, enable_grad, no_grad, scope, steps
 from ...ops import table
 from ...tensor import Tensor
-from .instructions import Template, anything, template, templates
+from .fitting import anything
+from .instructions import Template, template, templates
 
 __all__ = ["Program", "programs"]
 

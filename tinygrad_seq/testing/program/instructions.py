@@ -7,19 +7,58 @@ other gap is a choice among texts that fit the values.  What is printed is what 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, permutations
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Template", "templates"]
+from .choices import (
+    FLAG,
+    NUMBER,
+    REDUCTION,
+    Choice,
+    counting,
+    exponents,
+    forms,
+    indices,
+    labels,
+    larger,
+    masks,
+    one_axis,
+    orders,
+    places,
+    rows,
+    some_axes,
+    these,
+)
+from .fitting import (
+    NEAR,
+    Check,
+    alongside,
+    anything,
+    apart_by,
+    broadcast,
+    halved,
+    joined,
+    matrix,
+    multiplied,
+    multiplied_by_table,
+    nonzero,
+    positive,
+    row,
+    same,
+    sequence,
+    solid,
+    spelt,
+    state,
+    state_of_row,
+    table,
+    vector,
+    within,
+)
 
-NEAR = 0.02  # closer to a kink than this without being on it, a difference quotient cannot be trusted
-AWAY = 0.1  # at least so far from a pole
-Check = Callable[..., bool]
-Choice = Callable[..., Sequence[str]]
+__all__ = ["Template", "template", "templates"]
 
 
 @dataclass(frozen=True)
@@ -52,218 +91,6 @@ def template(text: str, *fits: Check, result: Check | None = None, name: str = "
     return Template(
         text, (*fits, *defaults[len(fits) :]), choices, result, name or (called.group(1) if called else "")
     )
-
-
-# ---- what fits -----------------------------------------------------------------------
-
-
-def anything(x: Any) -> bool:
-    """Any array."""
-    return True
-
-
-def solid(x: Any) -> bool:
-    """An array that is not empty."""
-    return x.size > 0
-
-
-def row(x: Any) -> bool:
-    """An array with at least one axis and one element."""
-    return x.ndim > 0 and x.size > 0
-
-
-def vector(*xs: Any) -> bool:
-    """A vector that is not empty, as the last of the arguments."""
-    return xs[-1].ndim == 1 and xs[-1].size > 0
-
-
-def matrix(x: Any) -> bool:
-    """A matrix, or a batch of them, that is not empty."""
-    return x.ndim >= 2 and x.size > 0
-
-
-def table(x: Any) -> bool:
-    """One matrix that is not empty."""
-    return x.ndim == 2 and x.size > 0
-
-
-def positive(x: Any) -> bool:
-    """All elements well above 0."""
-    return bool((x >= AWAY).all())
-
-
-def nonzero(*xs: Any) -> bool:
-    """All elements of the last argument are well away from 0, and it broadcasts with those before."""
-    return broadcast(*xs) and bool((np.abs(xs[-1]) >= AWAY).all())
-
-
-def broadcast(*xs: Any) -> bool:
-    """Shapes that broadcast."""
-    if len(xs) == 2:  # by hand: NumPy's function takes ten times as long
-        return all([m == n or m == 1 or n == 1 for m, n in zip(xs[0].shape[::-1], xs[1].shape[::-1])])
-    try:
-        np.broadcast_shapes(*[x.shape for x in xs])
-    except ValueError:
-        return False
-    return True
-
-
-def same(*xs: Any) -> bool:
-    """Equal shapes of arrays that are not empty."""
-    return xs[-1].shape == xs[0].shape and xs[0].size > 0
-
-
-def within(bound: float) -> Check:
-    """No element of the last argument is above the bound."""
-    return lambda *xs: broadcast(*xs) and bool((xs[-1] <= bound).all())
-
-
-def multiplied(x: Any, y: Any) -> bool:
-    """x @ y is possible."""
-    if not x.ndim or not y.ndim or x.shape[-1] != (y.shape[-2] if y.ndim > 1 else y.shape[0]):
-        return False
-    return min(x.ndim, y.ndim) < 3 or x.shape[:-2] == y.shape[:-2]
-
-
-def spelt(subscripts: str) -> list[Check]:
-    """Whether arrays fit the letters of an einsum, one after the other."""
-    terms = subscripts.partition("->")[0].split(",")
-
-    def fits(*xs: Any) -> bool:
-        sizes: dict[str, int] = {}
-        return all(
-            x.ndim == len(term) and all(sizes.setdefault(c, n) == n for c, n in zip(term, x.shape))
-            for x, term in zip(xs, terms)
-        )
-
-    return [fits] * len(terms)
-
-
-def sequence(x: Any) -> bool:
-    """One to four steps, of something."""
-    return x.ndim > 0 and len(x) <= 4 and x.size > 0
-
-
-def state(*xs: Any) -> bool:
-    """The last broadcasts with one step of the first, and with the others."""
-    return broadcast(xs[0][0], *xs[1:])
-
-
-def apart_by(smooth: bool) -> Check:
-    """Whether numbers keep away from 0, by NEAR at least; on it they may be too, where kinks are wanted."""
-
-    def apart(d: Any) -> bool:
-        d = np.abs(d)
-        return bool((d > NEAR).all() if smooth else ((d > NEAR) | (d == 0)).all())
-
-    return apart
-
-
-# ---- what to choose from -------------------------------------------------------------
-
-
-def these(*texts: Any) -> Choice:
-    """The same choice for all arrays."""
-    found = [str(text) for text in texts]
-    return lambda *_: found
-
-
-NUMBER = these(2.0, 0.5, -1.5)
-FLAG = these(False, True)
-REDUCTION = these('"sum"', '"mean"', '"none"')
-
-
-def one_axis(x: Any, *_: Any) -> list[str]:
-    """Every axis, counted from either end."""
-    return [str(a) for a in (*range(x.ndim), *range(-1, -x.ndim - 1, -1))]
-
-
-def some_axes(x: Any, *_: Any) -> list[str]:
-    """No axis, one, or several."""
-    several = [axes for n in range(2, x.ndim + 1) for axes in combinations(range(x.ndim), n)]
-    return ["None", *one_axis(x), *map(str, several)]
-
-
-def exponents(x: Any) -> list[str]:
-    """Whole powers; those below 0, and broken ones, where the derivative exists."""
-    return ["2", "3", "1", "0", *(["-1", "-2.0"] if nonzero(x) else []), *(["0.5", "1.5"] if positive(x) else [])]
-
-
-def indices(x: Any) -> list[str]:
-    """All of NumPy's indexing: integers, slices, None, …, lists with repetitions, masks."""
-    found = ["None", "..., None", "..."]
-    if x.ndim:
-        found = ["0", "-1", "1:", "::-1", "[0, 0, -1]", "[[0, -1], [0, 0]]", "..., 0", "..., ::2", "None, 0", *found]
-        found += ["0:0", "[]", str((np.arange(len(x)) % 2 == 0).tolist()), str((pattern(x.shape) > 0).tolist())]
-    if x.ndim > 1:
-        found += [":, 0", "0, [0, -1]", "[0, -1], [0, 0]", "[[0], [-1]], [0, 0, -1]", ":, [0, -1, 0]", "[0, 0], 1:"]
-        found += ["[0, -1], ..., None, [0, 0]", "-1, ..., ::-1"]
-    return found
-
-
-def pattern(shape: tuple[int, ...]) -> Any:
-    """Integers in that shape: 0 1 2 0 1 2 ….  Along no axis are they all alike, but for short ones."""
-    return (np.arange(int(np.prod(shape))) * 2 % 3).reshape(shape)
-
-
-def masks(x: Any, *others: Any) -> list[str]:
-    """Booleans of the whole shape, of its last axis, or one for all."""
-    shape = np.broadcast_shapes(x.shape, *[other.shape for other in others])
-    found = [(pattern(own) != 1).tolist() for own in (shape[-1:], shape) if 0 not in own]
-    return [str(mask) for mask in [*found, False, True]]
-
-
-def labels(axis: int) -> Choice:
-    """Classes along an axis: a label for all others."""
-
-    def choice(x: Any) -> list[str]:
-        rest = x.shape[:axis] if axis else x.shape[1:]
-        given = pattern(rest) % x.shape[axis]
-        return [str(given.tolist()), str((x.shape[axis] - 1 - given).tolist())]
-
-    return choice
-
-
-def counting(x: Any) -> list[str]:
-    """Options of a loss over classes along the last axis."""
-    weight = (np.arange(x.shape[-1]) * 0.5 + 0.5).tolist()
-    return ["", ", ignore_index=0", f", weight={weight}"]
-
-
-def places(axis: int) -> Choice:
-    """An index of the shape of x, into an axis of it; the second names each place of a line twice or never."""
-
-    def choice(x: Any, source: Any = None) -> list[str]:
-        shape = x.shape if source is None else tuple(map(min, x.shape, source.shape))
-        index = pattern(shape) % x.shape[axis]
-        return [str(index.tolist()), str((index * 0).tolist()), str((-1 - index).tolist())]
-
-    return choice
-
-
-def rows(x: Any, *_: Any) -> list[str]:
-    """Lists of rows, with repetitions."""
-    return ["[0]", f"[0, {len(x) - 1}, 0]", f"[[{len(x) - 1}], [0]]"]
-
-
-def orders(x: Any) -> list[str]:
-    """The axes in other orders."""
-    return [str(axes) for axes in permutations(range(x.ndim))][::-1][:4]
-
-
-def forms(x: Any) -> list[str]:
-    """Shapes of as many elements."""
-    return ["(-1,)", str((1, *x.shape)), str((*x.shape, 1)), str(x.shape[::-1])]
-
-
-def larger(x: Any) -> list[str]:
-    """Shapes to broadcast to."""
-    return [str((2, *x.shape)), str((1, 2, *x.shape)), str(tuple(2 if n == 1 else n for n in x.shape))]
-
-
-def halved(x: Any, *_: Any) -> bool:
-    """The last axis can be cut in two."""
-    return x.ndim > 0 and x.size > 0 and x.shape[-1] % 2 == 0
 
 
 # ---- the table -----------------------------------------------------------------------
@@ -350,11 +177,6 @@ def reductions(apart: Check) -> list[Template]:
     ]
 
 
-def state_of_row(*xs: Any) -> bool:
-    """The last broadcasts to the last axis of the first."""
-    return xs[-1].shape in ((), (1,), xs[0].shape[-1:])
-
-
 def products() -> list[Template]:
     """Products of vectors and matrices."""
     einsums = ["ij->ji", "i,i->", "i,j->ij", "ij,jk->ik", "ij,ij->i", "ii->i", "ij,j", "ij,ij,i->j"]
@@ -385,11 +207,6 @@ def products() -> list[Template]:
             options=these("", ", is_causal=True"),
         ),
     ]
-
-
-def multiplied_by_table(x: Any, W: Any) -> bool:
-    """x @ W is possible, and W one matrix."""
-    return table(W) and x.shape[-1] == len(W)
 
 
 def movements() -> list[Template]:
@@ -434,16 +251,6 @@ def movements() -> list[Template]:
         template("F.gates(F.concat([{0}, {1}], axis=-1), F.sigmoid, F.tanh)[{k}]", row, same, k=these(0, 1)),
         template("f, z = F.gates({0}, F.sigmoid, F.tanh)\n{y} = f * z", halved),
     ]
-
-
-def joined(x: Any, y: Any) -> bool:
-    """As many axes, and the same sizes but for the last: along another axis they may not fit, which is then seen."""
-    return y.ndim == x.ndim and x.shape[:-1] == y.shape[:-1]
-
-
-def alongside(x: Any, y: Any) -> bool:
-    """As many axes, and not empty."""
-    return y.ndim == x.ndim and y.size > 0
 
 
 def losses() -> list[Template]:
