@@ -1,8 +1,9 @@
-"""What all tests share: hypothesis' profiles, signals, and which tests run in the same process.
+"""What all tests share: hypothesis' profiles, signals, which tests run in the same process, and its memory.
 
 `ci` where CI is set, else `dev`; `pytest --hypothesis-profile=deep` before a release.
 """
 
+import gc
 import os
 import signal
 
@@ -24,3 +25,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over the six thousand tests themselves, at each of its rounds."""
+    gc.collect()
+    gc.freeze()

@@ -9,9 +9,10 @@ import pytest
 from tinygrad_seq import Op, Tensor, scope, steps
 from tinygrad_seq import functional as F
 from tinygrad_seq.testing import pictures
+from tinygrad_seq.testing.faults import Fault
 from tinygrad_seq.testing.functions.gradients import gradcheck
 from tinygrad_seq.testing.pictures import picture_of
-from tinygrad_seq.testing.reports import Fault, Report
+from tinygrad_seq.testing.reports import Report
 from tinygrad_seq.viz import UnknownFormatError
 from tinygrad_seq.viz.pictures.labels import label_width
 from tinygrad_seq.viz.pictures.picture import Box, Text
@@ -57,7 +58,7 @@ def words(box):
 
 def test_the_picture_points_at_the_node_at_fault(wrong):
     """The op and its value are marked, and say what is wrong and at which line; nothing else is marked."""
-    found = boxes(picture_of(wrong))
+    found = boxes(picture_of(wrong.faults, wrong.outputs))
     marked = {name: words(box) for name, box in found.items() if box.stroke == "mark"}
 
     assert wrong.faults[0].node.t == 1
@@ -69,7 +70,7 @@ def test_the_picture_points_at_the_node_at_fault(wrong):
 
 def test_the_picture_shows_two_generations_each_way_and_names_the_rest(wrong):
     """What the node was made from and what was made of it, also past its own step; what is further off is a name."""
-    found = boxes(picture_of(wrong))
+    found = boxes(picture_of(wrong.faults, wrong.outputs))
     ops = {name: words(box)[0] for name, box in found.items() if name.endswith(".op")}
 
     assert ops == {
@@ -81,7 +82,7 @@ def test_the_picture_shows_two_generations_each_way_and_names_the_rest(wrong):
 
 def test_under_the_picture_stands_what_the_report_says(wrong):
     """The message and its details, each on a line of its own, in a picture that is wide enough for them."""
-    drawing = picture_of(wrong)
+    drawing = picture_of(wrong.faults, wrong.outputs)
     lines = [line.strip() for line in str(wrong.faults[0]).splitlines()]
 
     texts = notes(drawing)
@@ -97,7 +98,7 @@ def test_no_name_is_too_long(name):
     """Of long names, and of names in other scripts, boxes are as wide as what they say, and the SVG is well-formed."""
     node = softsign(Tensor([1.0, 2.0], requires_grad=True, name=name)).named(name)
     fault = Fault("value", f"derivative of {name} is wrong", (name * 9,), softsign, 0, node)
-    drawing = picture_of(Report(name, (fault,)))
+    drawing = picture_of((fault,), ())
 
     ElementTree.fromstring(drawing.svg)
     for box in boxes(drawing).values():
@@ -118,14 +119,14 @@ def test_no_name_is_too_long(name):
 def test_the_mark_says_which_kind_of_fault(wrong, kind, by, said):
     """A wrong value by name of the input, other kinds by theirs, and where no input is at fault the kind alone."""
     fault = replace(wrong.faults[0], kind=kind, input=by)
-    found = boxes(picture_of(replace(wrong, faults=(fault,))))
+    found = boxes(picture_of((fault,), wrong.outputs))
 
     assert words(found["t1.부호기.h"])[-1] == f"{said}, {fault.node.source}"
 
 
 def test_a_node_of_no_output_is_drawn_too(wrong):
     """A node that no output was made from, as one of a recorded gradient, is drawn with what it was made from."""
-    found = boxes(picture_of(replace(wrong, outputs=())))
+    found = boxes(picture_of(wrong.faults, ()))
 
     assert "t1.부호기.h" in found
     assert "t2.부호기.add" not in found
@@ -133,7 +134,7 @@ def test_a_node_of_no_output_is_drawn_too(wrong):
 
 def test_light_and_dark(wrong):
     """The same picture in other colours."""
-    light, dark = picture_of(wrong), picture_of(wrong, dark=True)
+    light, dark = picture_of(wrong.faults, wrong.outputs), picture_of(wrong.faults, wrong.outputs, dark=True)
 
     assert light.picture.parts == dark.picture.parts
     assert light.svg != dark.svg
@@ -162,7 +163,7 @@ def test_without_a_node_there_is_no_picture(wrong, tmp_path):
     assert [path.name for path in nowhere.save(tmp_path / "a.txt")] == ["a.txt"]
     assert [path.name for path in Report("f").save(tmp_path / "b.txt")] == ["b.txt"]
     assert [path.name for path in wrong.save(tmp_path / "c.txt", picture=None)] == ["c.txt"]
-    assert picture_of(nowhere) is None
+    assert picture_of(nowhere.faults, nowhere.outputs) is None
 
 
 @pytest.mark.parametrize(

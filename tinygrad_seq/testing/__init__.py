@@ -15,12 +15,13 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from None
 
+from .faults import Fault
 from .functions.gradients import gradcheck
 from .layers.modules import check_module
 from .layers.recurrence import check_recurrent
 from .program.drawing import Program, programs
 from .properties import gradient_property
-from .reports import Fault, GradientCheckError, Report
+from .reports import GradientCheckError, Report
 from .rules.single import check_op
 from .strategies import (
     Case,

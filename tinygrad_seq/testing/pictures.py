@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import errno
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tinygrad_seq.viz import Drawing, UnknownFormatError, draw_graph
 from tinygrad_seq.viz.pictures.labels import label_width, plain
 from tinygrad_seq.viz.pictures.palette import INK, QUIET
 from tinygrad_seq.viz.pictures.picture import Part, Text
 
-from ..graph import Graph
-
-if TYPE_CHECKING:
-    from .reports import Fault, Report
+from ..graph import Graph, Node
+from .faults import Fault
 
 __all__ = ["picture_of", "written"]
 
@@ -25,14 +23,16 @@ MARGIN, LINE, HEAD = 24.0, 17.0, 24.0  # around the words under the picture, fro
 MOST, LONGEST = 8, 160  # lines that are said under the picture, and their letters
 
 
-def written(report: Report, path: Path, picture: str | None = "svg") -> list[Path]:
-    """Write the report to `path`, and beside it a picture of the record around the first fault that has a node.
+def written(
+    path: Path, text: str, faults: Sequence[Fault], outputs: Sequence[Node], picture: str | None = "svg"
+) -> list[Path]:
+    """Write the text of a report to `path`, and beside it a picture of the record around the first fault with a node.
 
     picture: "svg", "png", "pdf", "dot", "html", or None for none.  Folders that are not there are made.  All files
     appear, whole, or none.  Returns the paths that were written, the text's first.
     Raises UnknownFormatError, ValueError for a path that is the picture's, OSError.
     """
-    files = {path: f"{report}\n".encode()}
+    files = {path: text.encode()}
     ending = f".{(picture or '').removeprefix('.').lower()}"
     if picture is not None:
         if ending not in Drawing.formats:
@@ -40,7 +40,7 @@ def written(report: Report, path: Path, picture: str | None = "svg") -> list[Pat
             raise UnknownFormatError(f"a picture of a fault is saved as {known}, got {picture!r}")
         if path.suffix.lower() == ending:
             raise ValueError(f"{str(path)!r} is where the picture goes: give the path of the text, such as report.txt")
-        drawing = picture_of(report)
+        drawing = picture_of(faults, outputs)
         if drawing is not None:
             files[path.with_suffix(ending)] = drawing.formats[ending](drawing, 192)
     for target in files:
@@ -55,13 +55,12 @@ def written(report: Report, path: Path, picture: str | None = "svg") -> list[Pat
     return list(files)
 
 
-def picture_of(report: Report, *, dark: bool = False) -> Drawing | None:
+def picture_of(faults: Sequence[Fault], outputs: Sequence[Node], *, dark: bool = False) -> Drawing | None:
     """The record around the first fault that has a node, the node marked; None where no fault has one."""
-    fault = next((fault for fault in report.faults if fault.node is not None), None)
+    fault = next((fault for fault in faults if fault.node is not None), None)
     if fault is None or fault.node is None:
         return None
-    whole = set(Graph(*report.outputs).nodes)
-    roots = report.outputs if fault.node in whole else (fault.node,)
+    roots = outputs if fault.node in set(Graph(*outputs).nodes) else (fault.node,)
     mark = {fault.node: caption(fault)}
     drawing = draw_graph(roots, around=fault.node, distance=DISTANCE, mark=mark, direction="TB", dark=dark)
     return with_words(drawing, str(fault))

@@ -1,4 +1,4 @@
-"""What a check found: faults, each with the op, the input, the place and the numbers; and what it could not decide."""
+"""What a check found: what is wrong, what it could not decide, and how much it looked at; as text and as files."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ..errors import TinygradSeqError
 from ..graph import Node
-from ..ops import Primitive
+from .faults import Fault
 
-__all__ = ["Fault", "GradientCheckError", "Report"]
+__all__ = ["GradientCheckError", "Report", "joined"]
 
 
 class GradientCheckError(TinygradSeqError, AssertionError):
@@ -19,27 +19,6 @@ class GradientCheckError(TinygradSeqError, AssertionError):
     def __init__(self, report: Report) -> None:
         super().__init__(str(report))
         self.report = report
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One thing that is wrong.
-
-    kind: which check found it, in a word or two: "value", "shape", "dtype", "second order", "missing dependency", ….
-    message: what is wrong, in a line.  details: further lines: numbers, the rule's source line, what to do.
-    op, input: whose derivative, and by which of its inputs, as a number; None where it is no single one's fault.
-    node: the node of the record whose rule it is; None where there is no record.
-    """
-
-    kind: str
-    message: str
-    details: tuple[str, ...] = ()
-    op: Primitive | None = None
-    input: int | None = None
-    node: Node | None = field(default=None, compare=False)
-
-    def __str__(self) -> str:
-        return "\n    ".join([self.message, *self.details])
 
 
 @dataclass(frozen=True)
@@ -91,7 +70,7 @@ class Report:
         """
         from .pictures import written
 
-        return written(self, Path(path), picture)
+        return written(Path(path), f"{self}\n", self.faults, self.outputs, picture)
 
 
 def joined(name: str, reports: Iterable[Report]) -> Report:

@@ -5,19 +5,15 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 
 from tinygrad_seq.checkpoint import write_whole
 
 from ..errors import PictureTooLargeError, SaveError, UnknownFormatError
 from .fonts import told_once
-
-if TYPE_CHECKING:
-    from .chart import Chart
 
 __all__ = ["save_chart"]
 
@@ -30,9 +26,15 @@ DATED: dict[str, dict[str, Any]] = {
 SIDE = 2**16  # pixels of a side of a PNG
 
 
-def save_chart(
-    chart: Chart | Axes | Figure | SubFigure, path: str | os.PathLike[str], *, dpi: float | None = None
-) -> Path:
+class Drawn(Protocol):
+    """A figure, or what stands in one: axes, a part of it, a chart."""
+
+    @property
+    def figure(self) -> Any:
+        """What it stands in; of a figure itself."""
+
+
+def save_chart(chart: Drawn, path: str | os.PathLike[str], *, dpi: float | None = None) -> Path:
     """Write a chart to `path`, in the format of its ending: .svg, .png or .pdf.
 
     chart: what a function named plot_… gave, or axes or a figure of Matplotlib; the whole figure is written.  dpi is
@@ -53,7 +55,7 @@ def save_chart(
     return path
 
 
-def rendered(chart: Chart | Axes | Figure | SubFigure, ending: str, dpi: float | None = None) -> bytes:
+def rendered(chart: Drawn, ending: str, dpi: float | None = None) -> bytes:
     """The file of a chart in the format of an ending, letters of an SVG as shapes; the same bytes for the same chart.
 
     Raises PictureTooLargeError for a PNG of too many pixels.

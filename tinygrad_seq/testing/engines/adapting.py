@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from ...errors import VjpError
 from ...graph import Node
-from ..reports import Fault
+from ..faults import Fault
 from .foreign import Function, Part, blamed, labelled, rule_line
 
 __all__ = ["Function", "Handwritten", "adapted"]

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy import ndarray
 
+from ..faults import Fault
 from ..numeric.slopes import Slope, slope
-from ..reports import Fault
 
 __all__ = ["Function", "Part", "blamed", "caller", "labelled", "rule_line"]
 

@@ -12,7 +12,7 @@ from autograd.tracer import Node, isbox, new_box, notrace_primitives, trace_stac
 from autograd.util import subvals
 from numpy import ndarray
 
-from ..reports import Fault
+from ..faults import Fault
 from .foreign import Part, blamed, caller, labelled, rule_line
 
 __all__ = ["HipsFunction"]

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ..faults import Fault
 from ..numeric.agreement import Mismatch, Tolerance, compare
-from ..reports import Fault, Report
+from ..reports import Report
 from ..rules.calls import element
 from .adapting import Function
 

@@ -12,7 +12,7 @@ from numpy import ndarray
 from torch.autograd.function import Function as Custom
 from torch.overrides import TorchFunctionMode
 
-from ..reports import Fault
+from ..faults import Fault
 from .foreign import Part, blamed, caller, labelled, rule_line
 
 __all__ = ["TorchFunction"]

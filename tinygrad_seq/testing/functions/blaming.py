@@ -10,7 +10,7 @@ import numpy as np
 
 from ...graph import Graph, Node
 from ...ops import table
-from ..reports import Fault
+from ..faults import Fault
 from ..rules.calls import Call, Findings
 from ..rules.derivative import check_rule
 from ..rules.manners import check_manners

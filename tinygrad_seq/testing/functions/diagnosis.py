@@ -10,8 +10,8 @@ from numpy import ndarray
 
 from ...graph import Graph, Node
 from ...hooks import EVERY, OF_NODE
+from ..faults import Fault
 from ..numeric.agreement import Agreement, Compared, Mismatch, Tolerance
-from ..reports import Fault
 from ..rules.calls import Call, Findings, called, fault, gradients_of, same
 from .recorded import Recorded, gradients
 from .unrecorded import chosen, not_recorded

@@ -10,8 +10,8 @@ from numpy import ndarray
 
 from ...autograd import grad
 from ...graph import Node
+from ..faults import Fault
 from ..numeric.agreement import Mismatch, Tolerance, compare
-from ..reports import Fault
 from ..rules.calls import Findings
 from .blaming import blame, blame_second
 from .recorded import Recorded, gradients

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ...graph import Graph, Node
+from ..faults import Fault
 from ..numeric.agreement import Mismatch
-from ..reports import Fault
 from ..rules.calls import same
 from .recorded import Recorded, plain
 

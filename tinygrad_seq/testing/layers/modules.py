@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -13,13 +12,16 @@ import numpy as np
 from numpy import ndarray
 from numpy.exceptions import ComplexWarning
 
-from ...autograd import grad
 from ...data import plain
 from ...errors import DataError
-from ...graph import Graph, Node
+from ...graph import Graph
 from ...nn import Module
 from ...tensor import Parameter, Tensor
-from ..reports import Fault, Report, joined
+from ..faults import Fault
+from ..reports import Report
+from .batches import rows_are_independent
+from .determinism import repeats
+from .findings import checked, place
 from .nested import arrays_in, changed, changed_by, exchanged, first_changed, is_floating, named_in
 from .trials import Trial, argument_names, axes_of, gradient_check, gradients, kept, put
 
@@ -64,51 +66,12 @@ def check_module(
     arguments = example if isinstance(example, tuple) else (example,)
     with kept(module), np.errstate(all="ignore"):
         trial = Trial(module, arguments, seed, axes_of(batch_axis, arguments), order, {"atol": atol, "rtol": rtol})
-        reports = []
-        for check in CHECKS:
-            reports.append(check(trial))
-            if reports[-1].faults and check in FIRST:
-                reports.append(Report("", notes=("nothing else is looked at before this is mended",)))
-                break
-    shown = next((report.outputs for report in reports if report.faults), ())
-    report = replace(joined(type(module).__name__, reports), outputs=shown)
+        report = checked(trial, CHECKS, FIRST)
+    report = replace(report, name=type(module).__name__)
     return report.raised() if raise_exception else report
 
 
 # ---- the checks: each gives a report -----------------------------------------------------
-
-
-def repeats(trial: Trial) -> Report:
-    """In use a call gives what the call before gave; in training it does from the same seed."""
-    checks = 0
-    for training in (False, True):
-        trial.module.train(training)
-        before, drawn = attributes(trial.module), outside()
-        first = trial.call()
-        second = trial.call(seed=trial.seed + (not training))
-        checks += sum(y.size for y in first)
-        found = first_changed(first, second)
-        if found is not None or len(first) != len(second):
-            i, a, b = found or (0, first[0], second[0])
-            again = "in train() from the same seed" if training else "in eval()"
-            message = f"output {i} of {trial.name} {changed_by(a, b)} when it is called again {again}{place(b)}"
-            same = not training and first_changed(trial.call(), trial.call()) is None
-            return Report("", (Fault("non-deterministic", message, (reason(trial, before, drawn, same),), node=b),))
-    return Report("", checks=checks)
-
-
-def reason(trial: Trial, before: dict[str, Any], drawn: Any, same: bool) -> str:
-    """Why a second call gave something else, as far as that can be seen."""
-    now = attributes(trial.module)
-    for path, value in now.items():
-        if not same and (path not in before or differs(before[path], value)):
-            return f"the call changes its attribute {path}: take state as an argument and return the new one"
-    if same:
-        return "it draws from the library's generator outside of training too: ask self.training, as nn.Dropout does"
-    names = [name for name, a, b in zip(("np.random", "random"), drawn, outside(), strict=True) if differs(a, b)]
-    if names:
-        return f"it draws from {names[0]}: draw from tinygrad_seq.rng.generator(), which manual_seed starts anew"
-    return "it draws random numbers of its own, or keeps something outside of itself"
 
 
 def inputs_and_parameters_stay(trial: Trial) -> Report:
@@ -146,6 +109,11 @@ def changed_parameters(trial: Trial, before: dict[str, ndarray]) -> Iterator[Fau
         if changed(before[path], p.data):
             yield Fault("mutates", f"{trial.name} changes its parameter {path} {by(before[path], p)}", (ANEW,))
             p.data = before[path]
+
+
+def by(a: Any, b: Any) -> str:
+    """How much an array was changed, as in "by 0.31"."""
+    return changed_by(a, b).removeprefix("changes ")
 
 
 ANEW = "compute a new array: what the record holds, and what the caller holds, must stay"
@@ -310,98 +278,6 @@ def widened(trial: Trial, i: int, y: Tensor) -> Fault:
     return Fault("dtype", message, (what,), node=first)
 
 
-def rows_are_independent(trial: Trial) -> Report:
-    """Each row of a batch alone gives what it gives among the others, and no gradient goes from one to another."""
-    trial.module.eval()
-    counts = {size(x, axis) for x, axis in zip(trial.arguments, trial.axes, strict=True) if axis is not None} - {0}
-    if not counts:
-        return Report("")
-    if len(counts) > 1 or counts == {1}:
-        raise DataError(f"batch_axis: the arguments must have one batch, of at least 2 rows, got {sorted(counts)}")
-    (count,) = counts
-    leaves = trial.leaves()
-    together = trial.call(trial.given(leaves))
-    faults: list[Fault] = []
-    notes, checks = [], 0
-    for row in range(count):
-        alone = replace(trial, arguments=row_of(trial, row)).call()
-        for i, (whole, own) in enumerate(zip(together, alone, strict=True)):
-            axis = batch_axis_of(whole.shape, own.shape, count)
-            if axis is None:
-                notes.append(f"output {i}, of shape {whole.shape}, has no batch: its rows cannot be compared")
-                continue
-            checks += own.size
-            part = np.take(whole.data, [row], axis)
-            if changed(part, own, tolerance_of(own)):
-                message = f"row {row} of output {i} of {trial.name} {changed_by(part, own)} when it is computed alone"
-                faults.append(Fault("batch", message + place(whole), (APART,), node=whole))
-            else:
-                faults += leaks(trial, leaves, whole, i, axis, row)
-    first = {fault.kind: fault for fault in reversed(faults)}
-    return Report("", tuple(first.values()), tuple(dict.fromkeys(notes)), checks)
-
-
-APART = "the rows of a batch must not see each other: look for a sum, mean, max or softmax over the wrong axis"
-
-
-def leaks(trial: Trial, leaves: list[Tensor], y: Tensor, i: int, axis: int, row: int) -> Iterator[Fault]:
-    """Where a gradient goes from a row of an output into another row of an input."""
-    if not y.requires_grad:
-        return
-    weights = np.zeros(y.shape, y.dtype)
-    where = [slice(None)] * y.ndim
-    where[axis] = slice(row, row + 1)
-    weights[tuple(where)] = np.random.default_rng(trial.seed).normal(size=weights[tuple(where)].shape)
-    found = iter(zip(leaves, grad([y], leaves, [weights], allow_unused=True), strict=True))
-    for argument, own in zip(trial.arguments, trial.axes, strict=True):
-        for x in arrays_in(argument):
-            if not is_floating(x):
-                continue
-            leaf, g = next(found)
-            if own is None or g is None:
-                continue
-            others = np.delete(np.asarray(g), row, own)
-            if np.any(others) and np.isfinite(others).all():
-                other = int(np.argwhere(np.moveaxis(np.asarray(g), own, 0).any(axis=tuple(range(1, g.ndim))))[0][0])
-                message = (
-                    f"row {row} of output {i} of {trial.name} sends a gradient of {np.abs(others).max():.2g} to "
-                    f"another row of {leaf.name}, such as {other}{place(y)}"
-                )
-                yield Fault("batch", message, (APART,), node=y)
-
-
-def row_of(trial: Trial, row: int) -> tuple[Any, ...]:
-    """The arguments of one row alone, still with an axis for the batch."""
-
-    def only(argument: Any, axis: int | None) -> Any:
-        if axis is None:
-            return argument
-        if isinstance(argument, list | tuple) and not arrays_in(argument):
-            return type(argument)(np.take(np.asarray(argument), [row], axis).tolist())
-        return exchanged(argument, lambda x: np.take(plain(x), [row], axis))
-
-    return tuple([only(x, axis) for x, axis in zip(trial.arguments, trial.axes, strict=True)])
-
-
-def size(argument: Any, axis: int) -> int:
-    """How many rows an argument has; 0 where it has none, as None."""
-    arrays = arrays_in(argument) or ([np.asarray(argument)] if isinstance(argument, list | tuple) else [])
-    return int(np.shape(plain(arrays[0]))[axis]) if arrays else 0
-
-
-def batch_axis_of(whole: tuple[int, ...], own: tuple[int, ...], count: int) -> int | None:
-    """Where the batch stands in an output: the axis that is 1 for one row and `count` for all."""
-    if len(whole) != len(own):
-        return None
-    axes = [a for a, (n, m) in enumerate(zip(whole, own)) if n == count and m == 1]
-    return axes[0] if axes else None
-
-
-def tolerance_of(x: Any) -> float:
-    """What the order of a sum may change, as a share."""
-    return 1e-4 if x.dtype == np.float32 else 1e-9
-
-
 CHECKS: list[Callable[[Trial], Report]] = [
     inputs_and_parameters_stay,
     repeats,
@@ -414,49 +290,3 @@ CHECKS: list[Callable[[Trial], Report]] = [
     rows_are_independent,
 ]
 FIRST = CHECKS[:3]  # without these nothing else means anything
-
-
-# ---- what the checks need ----------------------------------------------------------------
-
-
-def place(node: Node) -> str:
-    """Where a node was made, in brackets."""
-    return f" ({node.where})" if node.where else ""
-
-
-def by(a: Any, b: Any) -> str:
-    """How much an array was changed, as in "by 0.31"."""
-    return changed_by(a, b).removeprefix("changes ")
-
-
-def differs(a: Any, b: Any) -> bool:
-    """Whether two things of any kind are not the same; also where one cannot tell."""
-    if a is b:
-        return False
-    x, y = plain(a), plain(b)
-    if isinstance(x, ndarray) and isinstance(y, ndarray):
-        return x.dtype != y.dtype or not np.array_equal(x, y)
-    try:
-        return bool(x != y)
-    except (TypeError, ValueError):
-        return True
-
-
-def attributes(module: Module) -> dict[str, Any]:
-    """What modules hold besides parameters, modules, and whether they train: by path, arrays copied."""
-    found = {}
-    for path, owner in module.named_modules():
-        for name, x in vars(owner).items():
-            if not isinstance(x, Parameter | Module) and name not in ("training", "_name"):
-                found[f"{path}.{name}" if path else name] = np.copy(x) if isinstance(x, ndarray) else kept_list(x)
-    return found
-
-
-def kept_list(x: Any) -> Any:
-    """A copy of a list or a dict, which may grow; other things as they are."""
-    return x.copy() if isinstance(x, list | dict | set) else x
-
-
-def outside() -> tuple[str, str]:
-    """Where the random generators of NumPy and of Python stand."""
-    return str(np.random.get_state()), str(random.getstate())

@@ -12,7 +12,17 @@ from numpy import ndarray
 from ...data import plain
 from ...tensor import Tensor
 
-__all__ = ["arrays_in", "changed", "changed_by", "exchanged", "is_floating", "named_in", "offset", "tensors_in"]
+__all__ = [
+    "arrays_in",
+    "changed",
+    "changed_by",
+    "exchanged",
+    "first_changed",
+    "is_floating",
+    "named_in",
+    "offset",
+    "tensors_in",
+]
 
 
 def is_floating(x: Any) -> bool:

@@ -1,7 +1,8 @@
-"""Anything recurrent, run through time: a cell or a layer, ours or somebody's, on x from a state."""
+"""Anything recurrent, run through time: a cell or a layer, ours or somebody's, on x from a state; and the outcome."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,9 @@ from ...graph import steps
 from ...nn import Module
 from ...tensor import Parameter, Tensor
 from .nested import arrays_in, exchanged
+from .trials import gradients
 
-__all__ = ["Run", "alike", "prepared", "said", "tensor", "told_apart"]
+__all__ = ["Run", "alike", "at", "count", "near", "parts", "prepared", "said", "slopes", "tensor", "told_apart"]
 
 
 @dataclass(frozen=True)
@@ -185,3 +187,32 @@ def comes_with_output(cell: Any, x: ndarray, returned: Any) -> bool:
         return alike(cell(Tensor(x[0]), returned[1]), returned)
     except Exception:
         return False
+
+
+# ---- what comes out of a run -----------------------------------------------------------
+
+
+def at(run: Run, i: int) -> str:
+    """Which output number i is, of all outputs and then the last state."""
+    return f"output at t={i + 1}" if i < len(run.x) else "the last state"
+
+
+def parts(state: Any) -> list[Any]:
+    """All tensors of a state."""
+    return arrays_in(state)
+
+
+def count(arrays: Sequence[Any]) -> int:
+    """How many numbers there are in all."""
+    return sum(np.size(plain(x)) for x in arrays)
+
+
+def near(run: Run) -> float:
+    """What the order of a sum may change, as a share."""
+    return 1e-5 if run.x.dtype == np.float32 else 1e-11
+
+
+def slopes(run: Run, outputs: Sequence[Tensor], leaves: Sequence[Tensor]) -> list[ndarray]:
+    """The gradients of Σ w y, with random weights w of about 1, by the leaves; zeros where none comes."""
+    found = gradients(outputs, leaves, run.seed)
+    return [np.zeros(x.shape) if g is None else np.asarray(g) for x, g in zip(leaves, found, strict=True)]

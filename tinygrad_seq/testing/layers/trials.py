@@ -95,7 +95,7 @@ def gradients(outputs: Sequence[Tensor], leaves: Sequence[Tensor], seed: int) ->
     """The gradients of Σ w y over all outputs y, with weights w from a seed; None where none comes."""
     generator = np.random.default_rng(seed)
     weights = [generator.normal(size=y.shape).astype(y.dtype) for y in outputs]
-    ways = [(y, w) for y, w in zip(outputs, weights, strict=True) if y.requires_grad]
+    ways = [(y, w) for y, w in zip(outputs, weights, strict=True) if isinstance(y, Tensor) and y.requires_grad]
     if not ways or not leaves:
         return [None] * len(leaves)
     return list(grad([y for y, _ in ways], leaves, [w for _, w in ways], allow_unused=True))

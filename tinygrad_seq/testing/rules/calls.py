@@ -16,7 +16,7 @@ from ...graph import Node
 from ...ops import Primitive, table
 from ...ops.mathematics import rule_of
 from ...ops.parts import Part
-from ..reports import Fault
+from ..faults import Fault
 
 __all__ = ["Call", "Findings", "fault"]
 

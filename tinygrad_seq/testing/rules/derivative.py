@@ -9,8 +9,8 @@ import numpy as np
 from numpy import ndarray
 
 from ...ops import table
+from ..faults import Fault
 from ..numeric.agreement import Agreement, Mismatch, Tolerance, compare
-from ..reports import Fault
 from .calls import Call, Findings, as_given, at, called, element, fault, gradients_of, letter, read_only, signs_like
 from .manners import chance, returned_badly
 

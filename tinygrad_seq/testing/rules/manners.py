@@ -10,7 +10,7 @@ from numpy import ndarray
 from ...errors import ShapeError
 from ...ops import table
 from ...ops.parts import Part
-from ..reports import Fault
+from ..faults import Fault
 from .calls import Call, Findings, arrays_of, fault, gradients_of, same, shaped, signs_like
 
 __all__ = ["chance", "check_elsewhere", "check_manners", "returned_badly"]
