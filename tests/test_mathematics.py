@@ -81,3 +81,23 @@ def test_the_op_of_a_user_is_read_from_its_code():
     rule = rule_of(Op(tanh, tanh_vjp))
     assert (rule.forward, rule.vjp) == ("sinh(x) / cosh(x)", ("g / cosh(x)²",))
     assert rule_of(Op(np.sinh, lambda g, out, x: (g,), name="mine")).vjp in ((), ("g",))
+
+
+def test_a_rule_that_was_exchanged_is_read_anew(monkeypatch):
+    """Who mends a rule while the program runs sees the new one; and then the old one again."""
+
+    def wrong(g, out, x):
+        return (g / out,)
+
+    before = rule_of(table.sqrt)
+    with monkeypatch.context() as patch:
+        patch.setattr(table.sqrt, "vjp", wrong)
+        exchanged = rule_of(table.sqrt)
+
+    assert exchanged.vjp == ("g / out",) != before.vjp
+    assert rule_of(table.sqrt) == before
+
+
+def test_a_function_that_does_not_say_what_it_takes_has_no_letters():
+    """As some in C do."""
+    assert rule_of(Op(max, lambda g, out, x: (g,), name="largest")).inputs == ()

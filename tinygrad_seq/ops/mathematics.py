@@ -68,20 +68,27 @@ EQUATIONS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-@lru_cache(maxsize=1024)
 def rule_of(op: Primitive) -> Rule:
     """The formulas of an op, the package's or a user's own."""
-    parameters = list(inspect.signature(op.forward).parameters.values())
+    return rule(op.forward, op.vjp, EQUATIONS.get(op.name) if op in vars(table).values() else None)
+
+
+@lru_cache(maxsize=1024)
+def rule(forward: Callable[..., Any], vjp: Callable[..., Any], equations: tuple[str, ...] | None) -> Rule:
+    """The formulas of a pair: those that are written for it, or as its functions have them."""
+    try:
+        parameters = list(inspect.signature(forward).parameters.values())
+    except ValueError:  # a function in C that does not say
+        parameters = []
     inputs = tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD))
-    source, returned = read(op.vjp)
-    if op in vars(table).values() and op.name in EQUATIONS:
-        forward, *vjp = (written(one) for one in EQUATIONS[op.name])
-        return Rule(inputs, forward, tuple(vjp), source)
-    forward = formula(read(op.forward)[1])
+    source, returned = read(vjp)
+    if equations is not None:
+        first, *others = (written(one) for one in equations)
+        return Rule(inputs, first, tuple(others), source)
     parts: tuple[str, ...] = ()
     if isinstance(returned, ast.Tuple) and not any(isinstance(e, ast.Starred) for e in returned.elts):
         parts = tuple(formula(e) for e in returned.elts)
-    return Rule(inputs, forward, parts, source)
+    return Rule(inputs, formula(read(forward)[1]), parts, source)
 
 
 def read(function: Callable[..., Any]) -> tuple[str, ast.expr | None]:
