@@ -194,6 +194,22 @@ def test_a_wrong_rule_is_found_where_the_whole_moves_too_roughly_to_tell():
     assert any("moves too roughly" in note for note in report.notes)
 
 
+def vanishing(x):
+    """A recurrence whose gradient does not come through."""
+    for t in range(60):
+        x = wrong(x) if t == 30 else F.tanh(x * 0.3 + 0.5)
+    return x
+
+
+def test_a_wrong_rule_is_found_where_the_gradient_vanishes():
+    """What comes through is too small to tell anything by; the ops are looked at all the same."""
+    report = gradcheck(vanishing, [X], raise_exception=False)
+
+    assert [fault.op for fault in report.faults] == [wrong]
+    assert "no gradient by input 0 is over 1e-10, too small to tell: ops were checked alone" in report.notes
+    assert gradcheck(lambda x: x * 1e-3, [X]).notes == ()
+
+
 # ---- no rule is wrong, and yet -------------------------------------------------------
 
 

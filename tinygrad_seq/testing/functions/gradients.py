@@ -102,7 +102,8 @@ def of_ours(
         return Report(function.name, tuple(found.faults), notes, found.checks, outs)
     found = check_own(graph, rng)
     found.checks = agreed.checks
-    if agreed.mismatches or agreed.kinks or agreed.undecided:
+    vanishing = agreed.vanishing(tolerance)
+    if agreed.mismatches or agreed.kinks or agreed.undecided or vanishing:
         arrived = gradients(function.outs, [np.ones_like(y) for y in function.numbers])
         found.add(blame(graph, arrived, rng, None if agreed.mismatches else AT_KINKS))
     if agreed.mismatches and not found.faults:
@@ -110,6 +111,9 @@ def of_ours(
     if agreed.undecided - agreed.kinks:
         rough = f"{function.name} moves too roughly to tell its slope by "
         found.notes += [rough + function.labels[k] for k in sorted(agreed.undecided)]
+    if vanishing and not agreed.mismatches:
+        by = ", ".join(function.labels[k] for k in sorted(vanishing))
+        found.notes.append(f"no gradient by {by} is over {tolerance.atol:g}, too small to tell: ops were checked alone")
     if order == 2 and not found.faults:
         found.add(second_order(function, rng, tolerance, small))
     return Report(function.name, tuple(found.faults), tuple(found.notes), found.checks, outs)

@@ -56,12 +56,25 @@ class Mismatch(NamedTuple):
 
 @dataclass
 class Agreement:
-    """What came out: the mismatches, at most one for each input; kinks and what was undecided, by input; how many."""
+    """What came out: the mismatches, at most one for each input; kinks and what was undecided, by input; how many.
+
+    sizes: of the largest number that was compared by each input.
+    """
 
     mismatches: list[Mismatch] = field(default_factory=list)
     kinks: set[int] = field(default_factory=set)
     undecided: set[int] = field(default_factory=set)
+    sizes: dict[int, float] = field(default_factory=dict)
     checks: int = 0
+
+    def compared(self, k: int, size: float) -> None:
+        """Note that a number of that size was compared by input k."""
+        self.checks += 1
+        self.sizes[k] = max(self.sizes.get(k, 0.0), size)
+
+    def vanishing(self, tolerance: Tolerance) -> set[int]:
+        """The inputs by which all numbers are so small that none could be off by more than is allowed."""
+        return {k for k, size in self.sizes.items() if 0 < size <= tolerance.atol}
 
 
 class Compared:
@@ -197,7 +210,7 @@ def by_elements(c: Compared, k: int, rows: dict[int, list[ndarray]], found: Agre
         size = np.abs(column.value)
         for o in map(int, np.flatnonzero(~column.kink)):
             moves, says = float(column.value[o]), float(rows[o][k].flat[i])
-            found.checks += 1
+            found.compared(k, size[o] + abs(says))
             if np.isfinite(says) and undecided(c, column.error[o], size[o] + abs(says)):
                 found.undecided.add(k)
             elif c.off(moves, says, size[o] + abs(says), column.error[o]):
@@ -225,7 +238,6 @@ def by_directions(
                 gradients = c.pulled(w)
                 if not np.isfinite(gradients[k]).all():  # a pole
                     continue
-            found.checks += 1
             if told(c, k, v, w, gradients, moved, found):
                 wrong = located(c, k, v, w)
                 if c.off(wrong.moves, wrong.says, abs(wrong.moves) + abs(wrong.says), 0.0):
@@ -240,9 +252,11 @@ def told(
     """Whether, along v and weighed by w, the function moves otherwise than the gradient says."""
     usable = ~moved.kink & (w != 0)
     parts, products = (w * np.where(usable, moved.value, 0))[usable], gradients[k] * v
+    size = float(np.abs(parts).sum() + np.abs(products).sum())
+    if found is not None:
+        found.compared(k, size)
     if not np.isfinite(products).all():
         return True
-    size = float(np.abs(parts).sum() + np.abs(products).sum())
     error = float((np.abs(w) * np.where(usable, moved.error, 0)).sum())
     if undecided(c, error, size):
         if found is not None:
