@@ -3,7 +3,7 @@
 Run by hand, where torch 2.13 is installed: python tests/make_hooks_references.py
 
 h_t = tanh(h_{t-1} W + x_t) for t = 1 … 4, loss = Σ h_4².  "W", "h0", "x" (T, H): what it begins with.  For each case of
-`hooked_rnn` in tests/test_hooks.py: "case/seen" (calls, H) what the hooks on h_t were given, in the order of the calls,
+tests/hook_cases.py: "case/seen" (calls, H) what the hooks on h_t were given, in the order of the calls,
 "case/t" (calls,) of which t, and "case/W", "case/h0" the gradients of the leaves.
 """
 
@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
+from hook_cases import CASES, hang_on_leaves, hang_on_state
 
 T, H = 4, 3
 
@@ -30,21 +32,8 @@ def run(case: str, W: torch.Tensor, h0: torch.Tensor, x: torch.Tensor) -> dict[s
     h = h0
     for t, x_t in enumerate(x, 1):
         h = torch.tanh(h @ W + x_t)
-        if case == "see":
-            h.register_hook(hook(t, lambda g: None))
-        elif case == "halve":
-            h.register_hook(hook(t, lambda g: g / 2))
-        elif case == "two on one" and t == 2:
-            h.register_hook(hook(t, lambda g: 2 * g))
-            h.register_hook(hook(t, lambda g: g + 1))
-        elif case == "removed" and t == 3:
-            h.register_hook(hook(t, lambda g: g * 0)).remove()
-            h.register_hook(hook(t, lambda g: -g))
-        elif case == "second derivative" and t == 2:
-            h.register_hook(hook(t, lambda g: g * g))
-    if case == "on leaves":
-        W.register_hook(lambda g: g + 1)
-        h0.register_hook(lambda g: 3 * g)
+        hang_on_state(case, t, h, hook)
+    hang_on_leaves(case, W, h0)
     loss = h.square().sum()
     if case == "second derivative":
         (g,) = torch.autograd.grad(loss, [W], create_graph=True)
@@ -65,7 +54,7 @@ def main() -> None:
     rng = np.random.default_rng(6)
     given = {"W": rng.normal(size=(H, H)), "h0": rng.normal(size=H), "x": rng.normal(size=(T, H))}
     found = dict(given)
-    for case in ("see", "halve", "two on one", "removed", "on leaves", "second derivative"):
+    for case in CASES:
         found |= run(case, *(torch.tensor(array) for array in given.values()))
     np.savez(Path(__file__).parent / "data" / "hooks.npz", **found)
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hook_cases import CASES, hang_on_leaves, hang_on_state
 from strategies import recorded_programs
 from tinygrad_seq import (
     Graph,
@@ -61,21 +62,8 @@ def hooked_rnn(case):
     h = h0
     for t, x in steps(REFERENCES["x"]):
         h = (h @ W + x).tanh()
-        if case == "see":
-            h.register_hook(hook(t, lambda g: None))
-        elif case == "halve":
-            h.register_hook(hook(t, lambda g: g / 2))
-        elif case == "two on one" and t == 2:
-            h.register_hook(hook(t, lambda g: 2 * g))
-            h.register_hook(hook(t, lambda g: g + 1))
-        elif case == "removed" and t == 3:
-            h.register_hook(hook(t, lambda g: g * 0)).remove()
-            h.register_hook(hook(t, lambda g: -g))
-        elif case == "second derivative" and t == 2:
-            h.register_hook(hook(t, lambda g: g * g))
-    if case == "on leaves":
-        W.register_hook(lambda g: g + 1)
-        h0.register_hook(lambda g: 3 * g)
+        hang_on_state(case, t, h, hook)
+    hang_on_leaves(case, W, h0)
     loss = (h * h).sum()
     if case == "second derivative":
         (g,) = grad(loss, [W], create_graph=True)
@@ -86,7 +74,7 @@ def hooked_rnn(case):
     return seen, order, W, h0
 
 
-@pytest.mark.parametrize("case", ["see", "halve", "two on one", "removed", "on leaves", "second derivative"])
+@pytest.mark.parametrize("case", CASES)
 def test_hooks_do_what_pytorchs_do(case):
     """The same hooks on the same net see the same numbers in the same order, and leave the same gradients."""
     seen, order, W, h0 = hooked_rnn(case)
