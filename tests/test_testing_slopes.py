@@ -86,6 +86,21 @@ def test_a_tie_is_a_kink_but_along_the_tie(data, xs):
     assert found.value == pytest.approx(1, rel=1e-9)
 
 
+def test_rounding_on_the_way_to_a_small_number_is_no_kink():
+    """log_softmax of a class that is almost sure is almost 0, made of numbers that are not."""
+
+    def last_of_log_softmax(xs):
+        shifted = xs[0] - xs[0].max()
+        return (shifted - np.log(np.exp(shifted).sum()))[-1:]
+
+    for i in range(3):
+        x = np.array([0.0, 2.33333206, 31.27917358])
+        found = slope(last_of_log_softmax, [x], [np.eye(3)[i]], analytic=False)
+
+        assert not found.kink.any()
+        assert abs(found.value[0]) < 1e-11
+
+
 def test_where_the_function_is_not_finite_there_is_no_slope():
     """Infinities and NaN in a result; and a function that fails beside the point."""
 

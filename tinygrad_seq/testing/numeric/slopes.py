@@ -118,9 +118,10 @@ def differences(f: Callable[[Arrays], Any], xs: Arrays, vs: Arrays, here: ndarra
     bend = np.abs(ahead + behind - 2 * here) / steps
     side = np.maximum(np.abs(ahead - here), np.abs(here - behind)) / steps
     end = LEVELS - 1
-    jumps = (side[end] > 4 * side[end - 3]) & (side[end] > noise[end])
+    least = noise[end] + 8 * EPS / STEPS[end]  # on the way to f there are numbers as large as x, and their rounding
+    jumps = (side[end] > 4 * side[end - 3]) & (side[end] > least)
     largest = np.maximum(np.abs(left), np.abs(right))
-    stays = (bend[end] > 0.6 * bend[end - 3]) & (bend[end] > noise[end] + 1e-6 * largest)
+    stays = (bend[end] > 0.6 * bend[end - 3]) & (bend[end] > least + 1e-6 * largest)
     left, right = (np.where(jumps, np.inf, one) for one in (left, right))
     kink = stays | jumps | ~np.isfinite(value + left + right + bend[end])
     return Slope(value, np.where(np.isfinite(error), error, np.inf), left, right, kink)

@@ -12,7 +12,7 @@ from ...ops import table
 from ..faults import Fault
 from ..numeric.agreement import Agreement, Mismatch, Tolerance, compare
 from .calls import Call, Findings, as_given, at, called, element, fault, gradients_of, letter, read_only, signs_like
-from .manners import chance, returned_badly
+from .manners import chance, returned_badly, reuse
 
 __all__ = ["check_rule"]
 
@@ -51,9 +51,10 @@ def check_rule(call: Call, rng: np.random.Generator, *, g: Any = None) -> Findin
     if g is not None and not agreed[0].mismatches and np.isfinite(g).all():
         agreed.append(agreement(weights=[np.asarray(g, float).reshape(-1)]))
     if any(one.mismatches for one in agreed):
-        changing = chance(call, out, signs_like(out, rng))
-        if changing is not None:
-            found.faults.append(changing)
+        w = signs_like(out, rng)
+        deeper = chance(call, out, w) or reuse(call, out, w)
+        if deeper is not None:
+            found.faults.append(deeper)
             return found
     mismatches = [m for one in agreed for m in one.mismatches]
     if mismatches and call.dtype.itemsize < 8 and all(map(slight, mismatches)):

@@ -13,14 +13,14 @@ from ...ops.parts import Part
 from ..faults import Fault
 from .calls import Call, Findings, arrays_of, fault, gradients_of, same, shaped, signs_like
 
-__all__ = ["chance", "check_elsewhere", "check_manners", "returned_badly"]
+__all__ = ["chance", "check_elsewhere", "check_manners", "returned_badly", "reuse"]
 
 Check = Callable[[Call, ndarray, ndarray], Fault | None]
 
 
 def check_manners(call: Call, rng: np.random.Generator) -> Findings:
     """Whether a rule leaves alone what it is given, and says the same twice, however the numbers lie in memory."""
-    return first_of((mutation, lending, chance, layout), call, rng)
+    return first_of((mutation, lending, reuse, chance, layout), call, rng)
 
 
 def check_elsewhere(call: Call, rng: np.random.Generator) -> Findings:
@@ -61,14 +61,19 @@ def mutation(call: Call, out: ndarray, g: ndarray) -> Fault | None:
 
 
 def lending(call: Call, out: ndarray, g: ndarray) -> Fault | None:
-    """A rule that gives out memory that is not its own to give: of an input, of `out`, or of its answer before."""
+    """A rule that gives out memory that is not its own to give: of an input, or of `out`."""
     for w in (np.ones_like(g), g):  # for 1 a rule may spare itself the product
-        first = arrays_of(call.vjp(w, out, call.xs))
-        for i, a in enumerate(first):
+        for i, a in enumerate(arrays_of(call.vjp(w, out, call.xs))):
             for name, other in [("out", out), *((f"input {k}", x) for k, x in enumerate(call.xs))]:
                 if a is not None and a.size and np.shares_memory(a, other):
                     what = f"the rule of {call.op.name} returns a view of {name} as the gradient of input {i}"
                     return fault(call, "view", what, "gradients are added to: return an array of its own", by=i)
+    return None
+
+
+def reuse(call: Call, out: ndarray, g: ndarray) -> Fault | None:
+    """A rule that writes its answer over the one before."""
+    first = arrays_of(call.vjp(g, out, call.xs))
     kept = [None if a is None else a.copy() for a in first]
     call.vjp(2 * g, out, call.xs)
     for i, (a, before) in enumerate(zip(first, kept)):
