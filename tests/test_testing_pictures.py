@@ -124,6 +124,21 @@ def test_the_mark_says_which_kind_of_fault(wrong, kind, by, said):
     assert words(found["t1.부호기.h"])[-1] == f"{said}, {fault.node.source}"
 
 
+def test_what_the_record_does_not_know_is_pointed_at():
+    """The constant that was computed with plain NumPy, with the line where it came in."""
+
+    def forgets(x):
+        for _, x_t in steps(x):
+            y = F.tanh(x_t) * np.exp(x_t.data)
+        return y
+
+    report = gradcheck(forgets, [[[0.5], [0.25]]], raise_exception=False)
+    marked = [words(box) for box in boxes(picture_of(report.faults, report.outputs)).values() if box.stroke == "mark"]
+
+    assert report.faults[0].node.is_leaf
+    assert [said[-1] for said in marked] == [f"missing dependency, {report.faults[0].node.source}"]
+
+
 def test_a_node_of_no_output_is_drawn_too(wrong):
     """A node that no output was made from, as one of a recorded gradient, is drawn with what it was made from."""
     found = boxes(picture_of(wrong.faults, ()))

@@ -1,9 +1,7 @@
-"""The text drawing, read line by line."""
+"""The text drawing, read line by line: widths, rows and formulas, how large things are, and the golden ones."""
 
 import re
-import time
 import unicodedata
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,85 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tinygrad_seq import Op, Parameter, Tensor, Value, scope, steps
+from tinygrad_seq import Parameter, Tensor, Value, scope, steps
 from tinygrad_seq import functional as F
 from tinygrad_seq.models import GRU
 from tinygrad_seq.rng import manual_seed
-from tinygrad_seq.viz.pictures.palette import scale_for
-from tinygrad_seq.viz.reading.columns import read_columns, sort_members
-from tinygrad_seq.viz.reading.elision import shown_steps
-from tinygrad_seq.viz.reading.levels import apply_level
-from tinygrad_seq.viz.reading.looks import read_looks
-from tinygrad_seq.viz.reading.templates import exits, member_keys
 from tinygrad_seq.viz.text.canvas import ASCII, UNICODE, Canvas, cut, width_of
 from tinygrad_seq.viz.text.draw import draw_text
-from tinygrad_seq.viz.unrolled.draw import measure
-from tinygrad_seq.viz.unrolled.faces import Badges
-from tinygrad_seq.viz.unrolled.scene import Scene
-from viz_records import MODELS, bidirectional, deep_rnn, lstm, rnn, seq2seq
+from viz_records import MODELS, bidirectional, lstm, rnn, seq2seq
+from viz_text_lines import frames, grid, inside, scene, step_of, text
 
 GOLDEN = Path(__file__).parent / "golden"
 LETTERS = "aβΩ한국어漢字ñC\u0303é🙂שלוم \t\n\x00\u202e<&|│·"  # of one column, of two, of none; right to left; controls
 WORDS = st.text(st.sampled_from(LETTERS), max_size=30) | st.integers()
 SETTINGS = settings(max_examples=25, deadline=None)
-
-
-def scene(loss, level="modules", show="auto", colour="grad"):
-    timeline = read_columns(loss)
-    apply_level(timeline, level)
-    sort_members(timeline)
-    columns = shown_steps(timeline.steps, timeline.stretch, show)
-    looks = read_looks(timeline)
-    found = Scene(timeline, columns, member_keys(timeline), Badges(timeline), exits(timeline), looks=looks)
-    found.flow, found.measured = measure(loss, timeline, columns, colour)
-    found.scale = scale_for(found.flow.nodes) if found.flow else None
-    return found
-
-
-def text(loss, level="modules", show="auto", colour="grad", **options):
-    return draw_text(scene(loss, level, show, colour), **options)
-
-
-@cache
-def letter_cells(letter):
-    return cell_len(letter)
-
-
-def grid(line):
-    """A line by the columns of a terminal: wide letters leave the next one empty, accents stand with their letter."""
-    cells = []
-    for letter in line:
-        if letter_cells(letter):
-            cells += [letter, *[""] * (letter_cells(letter) - 1)]
-        else:
-            cells[-1] += letter
-    return cells
-
-
-def frames(lines):
-    """Every frame: top and bottom line, first and last column."""
-    cells = list(map(grid, lines))
-    found = []
-    for top, line in enumerate(cells):
-        for left in [x for x, letter in enumerate(line) if letter == "╭"]:
-            right = next((x for x in range(left + 1, len(line)) if line[x] not in "─┴"), None)
-            below = (y for y in range(top + 1, len(lines)) if cells[y][left : left + 1] not in (["│"], ["├"], ["┤"]))
-            bottom = next(below, top)
-            if right is not None and line[right] == "╮" and cells[bottom][left] == "╰":
-                found.append((top, bottom, left, right))
-    return found
-
-
-def inside(lines, frame):
-    """What stands in a frame, line by line; that its sides stand upright is checked."""
-    top, bottom, left, right = frame
-    rows = [grid(line) for line in lines[top + 1 : bottom]]
-    assert {row[left] for row in rows} | {row[right] for row in rows} <= set("│├┤┼")
-    return ["".join(row[left + 1 : right]) for row in rows]
-
-
-def step_of(lines, frame):
-    return int(re.search(r"t=(\d+)", lines[frame[1]][frame[2] :]).group(1))
 
 
 @st.composite
@@ -116,7 +48,7 @@ def records(draw):
     return (below[-1] * below[-1]).sum().named("loss")
 
 
-RNN, BOTH_WAYS = scene(rnn(T=8)), scene(bidirectional(T=12))
+RNN = scene(rnn(T=8))
 
 
 # ---- what the lines promise ----------------------------------------------------------
@@ -314,6 +246,12 @@ def test_the_same_record_gives_the_same_text():
     assert text(seq2seq()) == text(seq2seq())
 
 
+def test_a_width_too_small_is_refused():
+    """Under 48 columns not even one step has room."""
+    with pytest.raises(ValueError, match="at least 48 columns, got 47"):
+        text(rnn(), width=47)
+
+
 # ---- how large things are ------------------------------------------------------------
 
 
@@ -360,236 +298,6 @@ def test_weights_are_named_with_shape_and_gradient():
     drawn = text(outputs.sum().named("loss"))
     assert "l0/b_n 3" in drawn
     assert "l0_reverse/b_n 3" in drawn
-
-
-# ---- many steps ----------------------------------------------------------------------
-
-
-def test_steps_passed_over_are_counted_and_keep_their_levels():
-    """Steps shown and steps passed over are all of them; a strip has the levels of those passed over."""
-    lines = text(rnn(T=50)).split("\n")
-    (gap,) = re.findall(r"(\d+) steps", "\n".join(lines))
-
-    assert int(gap) + len(frames(lines)) == 50
-    (row,) = [line for line in lines if " h₁ " in line]
-    assert re.search("├──▶[▁▂▃▄▅▆▇█]{8}──▶│", row)
-    assert re.search(r"t=\d+…\d+", lines[frames(lines)[0][1]])
-
-
-def test_levels_of_steps_passed_over_are_in_the_order_of_time():
-    """Where gradients grow backward in time the strip falls, down to the level of the step after it."""
-    h, two = Tensor([1.0], name="h", requires_grad=True), Tensor([2.0], name="two")
-    for _ in steps(range(60)):
-        h = (h * two).named("h")
-    (row,) = [line for line in text(h.sum(), width=120).split("\n") if " h₁ " in line]
-    (signs,) = re.findall("──▶([▁▂▃▄▅▆▇█]{8})──▶│ h[₀-₉]+ ([▁▂▃▄▅▆▇█])", row)
-    strip, after = [UNICODE.levels.index(sign) for sign in signs[0]], UNICODE.levels.index(signs[1])
-
-    assert strip == sorted(strip, reverse=True)
-    assert strip[0] > strip[-1]
-    assert strip[-1] - after <= 1
-
-
-@pytest.mark.parametrize("width", range(60, 140, 4))
-def test_steps_are_passed_over_before_the_drawing_goes_on_below(width):
-    """Where steps may be passed over, all that are shown stand side by side, and what is made of them too."""
-    lines = draw_text(BOTH_WAYS, width=width).split("\n")
-
-    (top,) = {frame[0] for frame in frames(lines)}
-    assert "▶ loss" in lines[top - 1]
-
-
-def test_without_elision_the_drawing_goes_on_below():
-    """Every step once, in the order of time, in as many blocks as it takes; states leave a block and enter the next."""
-    lines = text(rnn(T=30), show="all", elide=False).split("\n")
-
-    assert [step_of(lines, frame) for frame in frames(lines)] == list(range(1, 31))
-    tops = [frame[0] for frame in frames(lines)]
-    assert len(set(tops)) > 2
-    rows = [line for line in lines if re.search("│ h[₀-₉]+ ", line)]
-    assert all(line.endswith("──▶") for line in rows[:-1])
-    assert all(line.strip().startswith("──▶│") for line in rows[1:])
-    assert sum("▶ loss" in line for line in lines) == 1
-
-
-def test_steps_asked_for_are_shown():
-    """Between them the others are counted."""
-    lines = text(rnn(T=50), show=[1, 25, -1], width=120).split("\n")
-
-    assert [step_of(lines, frame) for frame in frames(lines)] == [1, 25, 50]
-    assert re.findall(r"\d+ steps", "\n".join(lines)) == ["23 steps", "24 steps"]
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_one_step_in_the_middle_can_be_shown(model):
-    """One step alone, between others that are counted."""
-    lines = text(MODELS[model](T=4), show=[2]).split("\n")
-
-    assert len(frames(lines)) == sum("2 steps" in line for line in lines)
-    assert {step_of(lines, frame) for frame in frames(lines)} == {2}
-
-
-def test_a_thousand_steps_are_quick():
-    """A text of the ends takes no longer than reading the record; all steps take the same time each."""
-    drawn = scene(rnn(T=1000))
-
-    start = time.process_time()
-    assert "T=" not in draw_text(drawn)
-    assert time.process_time() - start < 3
-
-
-# ---- what models do ------------------------------------------------------------------
-
-
-def test_one_loss_at_the_end_rises_from_the_last_step():
-    """Many-to-one: a line leads from the last state to what is made of it, which stands one over the other."""
-    lines = text(rnn(each=False)).split("\n")
-
-    (row,) = [line for line in lines if "│ h₄ " in line]
-    assert re.search("│ h₄ . ├─╯$", row)
-    assert re.search("╭▶ ŷ .$", lines[2])
-    assert "ŷ = h₄ W_y" in lines[2]
-    assert lines[1].strip() == "↑"
-    assert re.search("loss .$", lines[0])
-
-
-def test_an_encoder_stands_over_its_decoder():
-    """Each with its name; the state that is handed on leaves the one and enters the other."""
-    lines = text(seq2seq(T=3)).split("\n")
-    first, second = (n for n, line in enumerate(lines) if line.startswith("── "))
-
-    assert lines[first].startswith("── encoder ──")
-    assert lines[second].startswith("── decoder ──")
-    assert [line for line in lines[first:second] if re.search("│ h₃ . ├──▶ decoder$", line)]
-    assert [line for line in lines[second:] if re.search(" h₃ . ──▶│ s₁ ", line)]
-
-
-def test_attention_is_a_strip_under_its_step():
-    """One sign for each step that is looked at, as high as its weight; the formula says which they are."""
-    lines = text(seq2seq(T=5)).split("\n")
-    row = next(n for n, line in enumerate(lines) if " C₁ " in line)
-    found = [frame for frame in frames(lines) if frame[0] < row < frame[1]]
-
-    strips = [inside(lines, frame)[row - frame[0]].strip() for frame in found]
-    weights = [list(look.sources.values()) for look in scene(seq2seq(T=5)).looks]
-    assert strips == ["".join(UNICODE.level(w) for w in row) for row in weights]
-    assert "  Cₜ = attention(sₜ, h₁…h₅)" in "\n".join(lines)
-
-
-def test_attention_to_all_steps_so_far_says_so():
-    """The steps looked at end with a step's own; what takes more at each step differs from step to step."""
-    assert "attentionₜ = attention(h₁…hₜ)" in text(MODELS["attention"]())
-    assert "Hₜ differs from step to step" in text(MODELS["attention"](), level="ops")
-
-
-def two_heads(name):
-    """Every step looks at the first step with one head, at the last with the other, in a scope of that name."""
-    W = Parameter(np.eye(3), name="W")
-    states, losses = [], []
-    for _, x in steps(np.eye(3)[:, None]):
-        states.append(F.tanh(Tensor(x, name="x") @ W).named("h"))
-    H = F.concat(states, axis=0)
-    for _, h in steps(states):
-        with scope(name):
-            first, last = (F.softmax(h @ H.T + np.where(np.arange(3) == n, 0.0, -1e9), axis=-1) for n in (0, 2))
-            y = first @ H + last @ H
-        losses.append(y.sum().named("L"))
-    return sum(losses).named("loss")
-
-
-def test_each_head_has_a_strip():
-    """One looks at the first step, one at the last; those of the same name are numbered."""
-    lines = text(two_heads("")).split("\n")
-
-    cells = inside(lines, frames(lines)[1])
-    for name, strip in (("attention₂", "█··"), ("attention-2₂", "··█")):
-        (row,) = [n for n, cell in enumerate(cells) if cell.split()[:1] == [name]]
-        assert cells[row + 1].strip() == strip
-    assert "sum(attentionₜ + attention-2ₜ)" in "\n".join(lines)
-
-
-def test_heads_in_one_box_share_a_strip():
-    """What looks twice is shown with the mean of its weights."""
-    lines = text(two_heads("both")).split("\n")
-
-    cells = inside(lines, frames(lines)[1])
-    (row,) = [n for n, cell in enumerate(cells) if cell.split()[:1] == ["both₂"]]
-    assert cells[row + 1].strip() == "▅·▅"
-
-
-def test_a_causal_mask_is_seen():
-    """Steps that may not be looked at are points: a triangle; what is looked at are all steps."""
-    rng = np.random.default_rng(0)
-    W_q, W_k, W_v = (Parameter(rng.normal(0, 0.4, (3, 3)), name=name) for name in ("W_q", "W_k", "W_v"))
-    queries, keys, values, losses = [], [], [], []
-    for _, x in steps([Tensor(x, name="x") for x in rng.normal(size=(4, 1, 3))]):
-        queries.append((x @ W_q).named("q"))
-        keys.append((x @ W_k).named("k"))
-        values.append((x @ W_v).named("v"))
-    K, V = F.concat(keys, axis=0), F.concat(values, axis=0)
-    for t, q in steps(queries):
-        a = F.softmax(q @ K.T + np.where(np.arange(4)[None] < t, 0.0, -1e9), axis=-1)
-        losses.append((a @ V).named("y").sum().named("L"))
-    lines = text(sum(losses).named("loss")).split("\n")
-
-    row = next(n for n, line in enumerate(lines) if " y₁ " in line)
-    found = [frame for frame in frames(lines) if frame[0] < row < frame[1]]
-    strips = [inside(lines, frame)[row - frame[0]].strip() for frame in found]
-    assert [strip.count("·") for strip in strips] == [3, 2, 1, 0]
-    assert [strip.rstrip("·").count("·") for strip in strips] == [0, 0, 0, 0]
-    assert "k₁…k₄)" in "\n".join(lines)
-
-
-def test_layers_have_rows_of_their_own():
-    """The second layer lies over the first, which feeds it."""
-    lines = text(deep_rnn()).split("\n")
-
-    cells = [line.split()[0] for line in inside(lines, frames(lines)[1])]
-    assert cells == ["k₂", "↑", "h₂", "↑", "x₂"]
-
-
-def test_cells_of_a_model_are_kept_apart():
-    """Where states run through several scopes, each is a part of the frame with its name; names in two say whose."""
-    manual_seed(0)
-    outputs, _ = GRU(2, 3, 2, bidirectional=True)(Tensor(np.ones((3, 1, 2)), name="x"))
-    lines = text(outputs.sum().named("loss"), width=120).split("\n")
-
-    for cell in ("l0", "l0_reverse", "l1", "l1_reverse"):
-        (line,) = [line for line in lines if re.match(rf"{cell}\b *├", line)]
-        assert line.count("├") == 3
-    assert [line for line in lines if "[l0/hₜ, l0_reverse/hₜ]" in line]
-
-
-def test_a_cut_state_is_a_broken_arrow():
-    """Where no gradient comes back the line is broken."""
-    cut_off = Op(lambda x: x, lambda g, out, x: (None,), name="cut")
-    W, h, losses = Parameter(np.eye(2), name="W"), Tensor(np.ones((1, 2)), name="h"), []
-    for t, x in steps(np.ones((4, 1, 2))):
-        h = F.tanh((cut_off(h).named("c") if t == 3 else h) @ W + x).named("h")
-        losses.append(h.sum().named("L"))
-    (row,) = [line for line in text(sum(losses)).split("\n") if " h₁ " in line]
-
-    assert re.search("h₁ . ├──▶│ h₂ . ├╌╌▶│ h₃ . ├──▶│ h₄", row)
-
-
-def test_what_has_no_name_gets_a_letter_that_is_free():
-    """α, β, γ: not one that the model uses."""
-    W, h = Parameter(np.eye(2), name="W"), Tensor(np.ones((1, 2)), name="h")
-    for _, x in steps(np.ones((3, 1, 2))):
-        mixed = x + h @ W
-        h = (F.tanh(mixed).named("α") * F.sigmoid(mixed).named("s")).named("h")
-
-    drawn = text(h.sum().named("loss"))
-    assert "βₜ   1×2" in drawn
-    assert "γₜ = βₜ + hₜ₋₁ W" in drawn
-    assert "αₜ = tanh(γₜ)" in drawn
-    assert "#2_t = #1_t + h_{t-1} W" in text(h.sum(), ascii=True)
-
-
-def test_a_width_too_small_is_refused():
-    """Under 48 columns not even one step has room."""
-    with pytest.raises(ValueError, match="at least 48 columns, got 47"):
-        text(rnn(), width=47)
 
 
 # ---- letters and lines ---------------------------------------------------------------

@@ -1,9 +1,11 @@
-"""Records to draw: sequence models written from primitives, as a user would."""
+"""Records to draw: sequence models written from primitives, as a user would, one with a step that differs, and x³."""
 
 import numpy as np
 
-from tinygrad_seq import Parameter, Tensor, scope, steps
+from tinygrad_seq import Op, Parameter, Tensor, grad, scope, steps
 from tinygrad_seq import functional as F
+
+cut = Op(lambda x: x, lambda g, out, x: (None,), name="cut")
 
 
 def weights(**shapes):
@@ -106,6 +108,42 @@ def seq2seq(T=4):
             C = (F.softmax(s @ H.T, axis=-1).named("w") @ H).named("C")
             losses.append(F.cross_entropy(((s + C) @ W_y).named("ŷ"), [1]).named("L"))
     return sum(losses).named("loss")
+
+
+def changed(what, T=6, at=4):
+    """A model with two states, of which one step is otherwise."""
+    W, U, V, b = weights(W=(3, 4), U=(4, 4), V=(4, 4), b=(4,))
+    h = older = Tensor(np.zeros((1, 4)), name="h")
+    k, losses = Tensor(np.zeros((1, 4)), name="k"), []
+    for t, x in steps(np.ones((T, 1, 3))):
+        now = what if t == at else ""
+        before = h
+        h = {"detach": h.detach, "cut": lambda h=h: cut(h), "skip": lambda older=older: older}.get(now, lambda h=h: h)()
+        h = Tensor(np.zeros((1, 4)), name="h") if now == "reset" else h
+        a = Tensor(x, name="x") @ W + h @ (V if now == "weight" else U)
+        a = a * 2.0 if now == "more" else a
+        a = a if now == "less" else a + b
+        if now == "line":
+            h = F.tanh(a).named("h")
+        else:
+            h = (F.relu if now == "op" else F.tanh)(a).named("q" if now == "name" else "h")
+        with scope("odd" if now == "scope" else "even"):
+            k = F.tanh(k + (before if now == "wiring" else h)).named("k")
+        y = F.softmax(k, axis=0 if now == "fixed" else -1)
+        losses += [(y * y).sum().named("extra")] if now == "loss" else []
+        y = (y.reshape(2, 2) if now == "shape" else y.reshape(1, 4)) * 3.0
+        losses.append((y * y).sum().named("L"))
+        older = before
+    return sum(losses).named("loss")
+
+
+def cubic():
+    """x³ with its first and second derivative."""
+    x = Tensor(2.0, requires_grad=True, name="x")
+    y = (x**3).named("y")
+    (first,) = grad(y, [x], create_graph=True)
+    (second,) = grad(first, [x], create_graph=True)
+    return [y, first.named("dy/dx"), second.named("d²y/dx²")]
 
 
 MODELS = {model.__name__: model for model in (rnn, deep_rnn, lstm, gru, attention, bidirectional, seq2seq)}

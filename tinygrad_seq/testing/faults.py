@@ -17,7 +17,7 @@ class Fault:
     kind: which check found it, in a word or two: "value", "shape", "dtype", "second order", "missing dependency", ….
     message: what is wrong, in a line.  details: further lines: numbers, the rule's source line, what to do.
     op, input: whose derivative, and by which of its inputs, as a number; None where it is no single one's fault.
-    node: the node of the record whose rule it is; None where there is no record.
+    node: the node of the record whose rule it is, or which is not what it should be; None where that is none.
     """
 
     kind: str

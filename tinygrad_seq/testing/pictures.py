@@ -75,7 +75,7 @@ def caption(fault: Fault) -> str:
     else:
         said = f"{fault.kind}: derivative by input {fault.input}"
     source = fault.node.source if fault.node is not None else ""
-    return f"{said}, {source}" if source and source in fault.message else said
+    return f"{said}, {source}" if source and source in str(fault) else said
 
 
 def with_words(drawing: Drawing, words: str) -> Drawing:

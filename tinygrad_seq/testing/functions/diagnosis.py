@@ -124,7 +124,8 @@ def diagnosed(function: Recorded, m: Mismatch) -> Fault:
         return Fault("sweep", head, (numbers, said, "please report this, with the program"))
     what = f"{head}: a part of how it depends on it is not in the record"
     said = f"the record, run again with that element moved, moves {recorded:.8g}"
-    return Fault("missing dependency", what, (numbers, said, *not_recorded(function, m)))
+    cause, node = not_recorded(function, m)
+    return Fault("missing dependency", what, (numbers, said, cause), node=node)
 
 
 def not_as_made(graph: Graph) -> Fault | None:

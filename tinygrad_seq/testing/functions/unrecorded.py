@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,22 +24,23 @@ def changes_by_itself(function: Recorded) -> Fault | None:
         return None
     what = f"{function.name} does not give the same for the same inputs"
     found = differing(function, Graph(*[y for y in again if isinstance(y, Node)]))
-    where = [f"{what} is another one each time" for what, _ in found[:1]]
+    where = [f"{one.what} is another one each time" for one in found[:1]]
     todo = "nothing can be told of what changes by itself: draw at random once, outside, or after manual_seed inside"
     return Fault("non-deterministic", what, (*where, todo))
 
 
-def not_recorded(function: Recorded, m: Mismatch) -> list[str]:
-    """The first constant of the record that moves with the input: what was computed without being recorded."""
+def not_recorded(function: Recorded, m: Mismatch) -> tuple[str, Node | None]:
+    """What was computed without being recorded, as the first constant of the record that moves with the input."""
     outside = "plain NumPy, .data, .detach() or no_grad()"
     y = function.outs[m.output]
     if not isinstance(y, Node):
-        return [f"result {m.output} is a plain array, computed with {outside}: nothing of it is recorded"]
+        return f"result {m.output} is a plain array, computed with {outside}: nothing of it is recorded", None
     if not y.requires_grad:
-        return [f"result {m.output} requires no gradient: it was computed with {outside}"]
-    found = [what for what, choice in moving(function, m) if not choice]
-    said = [f"{what} moves with the input, and the record cannot know" for what in found[:1]]
-    return said or [f"something was computed with {outside}, or outside of the function"]
+        return f"result {m.output} requires no gradient: it was computed with {outside}", y
+    for one in moving(function, m):
+        if not one.choice:
+            return f"{one.what} moves with the input, and the record cannot know", one.node
+    return f"something was computed with {outside}, or outside of the function", None
 
 
 def chosen(function: Recorded, m: Mismatch) -> str:
@@ -48,10 +49,21 @@ def chosen(function: Recorded, m: Mismatch) -> str:
     Where it does so, and nothing else moves without being recorded, there is no derivative.
     """
     found = moving(function, m)
-    return found[0][0] if found and all(choice for _, choice in found) else ""
+    return found[0].what if found and all(one.choice for one in found) else ""
 
 
-def moving(function: Recorded, m: Mismatch) -> list[tuple[str, bool]]:
+class Moving(NamedTuple):
+    """What in a record is not computed from its leaves, and yet another in another run, in words.
+
+    choice: it has no slope: which ops there are, a mask, an index.  node: the constant, or whose argument it is.
+    """
+
+    what: str
+    choice: bool
+    node: Node | None = None
+
+
+def moving(function: Recorded, m: Mismatch) -> list[Moving]:
     """What in the record becomes another by itself when the input moves a little, to either side."""
     found = []
     for step in (TINY, -TINY):
@@ -65,25 +77,22 @@ def moving(function: Recorded, m: Mismatch) -> list[tuple[str, bool]]:
     return found
 
 
-def differing(function: Recorded, other: Graph) -> list[tuple[str, bool]]:
-    """What is not the same in the record of another run, but for what was computed; and whether it is a choice.
-
-    A choice is what has no slope: which ops there are, a mask, an index.
-    """
+def differing(function: Recorded, other: Graph) -> list[Moving]:
+    """What is not the same in the record of another run, but for what was computed."""
     mine = function.graph().nodes
     if [node.op for node in mine] != [node.op for node in other.nodes]:
-        return [("the path of the function, which computes with other ops,", True)]
+        return [Moving("the path of the function, which computes with other ops,", True)]
     found = []
     for a, b in zip(mine, other.nodes):
         given = any(a is x for x in function.leaves)
         if a.op is None and not given and not same(np.asarray(a.data), np.asarray(b.data)):
             constant = f"the constant {a.name or ''}".rstrip() + f" of shape {np.shape(a.data)}"
             where = f" that entered at {a.source}" if a.source else ""
-            found.append((constant + where, np.asarray(a.data).dtype.kind not in "fc"))
+            found.append(Moving(constant + where, np.asarray(a.data).dtype.kind not in "fc", a))
         for name in a.fixed:
             if not equal(a.fixed[name], b.fixed.get(name)):
                 what = f"the fixed argument {name} of {a.op.name} ({a.where})"
-                found.append((what, not isinstance(a.fixed[name], float)))
+                found.append(Moving(what, not isinstance(a.fixed[name], float), a))
     return found
 
 
