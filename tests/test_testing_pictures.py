@@ -15,7 +15,8 @@ from tinygrad_seq.testing.pictures import picture_of
 from tinygrad_seq.testing.reports import Report
 from tinygrad_seq.viz import UnknownFormatError
 from tinygrad_seq.viz.pictures.labels import label_width
-from tinygrad_seq.viz.pictures.picture import Box, Text
+from tinygrad_seq.viz.pictures.picture import Text
+from viz_parts import boxes, words
 
 
 def softsign_vjp(g, out, x):
@@ -43,14 +44,6 @@ def wrong():
 def notes(drawing):
     """The texts under a picture."""
     return [part for part in drawing.picture.walk() if isinstance(part, Text) and part.kind == "note"]
-
-
-def boxes(drawing):
-    return {part.id: part for part in drawing.picture.walk() if isinstance(part, Box)}
-
-
-def words(box):
-    return ["".join(run.text for run in segment.label) for segment in box.segments]
 
 
 # ---- the picture ---------------------------------------------------------------------

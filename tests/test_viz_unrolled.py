@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_seq import Graph, Op, Parameter, Tensor, Value, scope, steps
+from tinygrad_seq import Graph, Parameter, Tensor, Value, scope, steps
 from tinygrad_seq import functional as F
 from tinygrad_seq.viz import NoTimeStepsWarning, PictureTooLargeError, draw_graph, draw_unrolled
 from tinygrad_seq.viz.pictures.dot import to_dot
 from tinygrad_seq.viz.pictures.labels import spoken
 from tinygrad_seq.viz.pictures.palette import LIGHT, ZERO
 from tinygrad_seq.viz.pictures.picture import Box, Curve, Group, Panel, Text
-from viz_records import MODELS, deep_rnn, lstm, rnn
+from viz_records import MODELS, cut, deep_rnn, lstm, rnn
 
 GOLDEN = Path(__file__).parent / "golden"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -177,7 +177,6 @@ def test_rows_picked_from_a_weight_are_no_others():
 
 def test_a_cut_edge_is_dashed():
     """The way on from an op called "cut", through which no gradient comes back, is dashed, with scissors on it."""
-    cut = Op(lambda x: x, lambda g, out, x: (None,), name="cut")
     W, h, losses = Parameter(np.eye(2), name="W"), Tensor(np.ones((1, 2)), name="h"), []
     for t, x in steps(np.ones((4, 1, 2))):
         h = F.tanh(h @ W + x).named("h")
