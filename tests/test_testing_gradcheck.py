@@ -194,6 +194,36 @@ def test_a_wrong_rule_is_found_where_the_whole_moves_too_roughly_to_tell():
     assert any("moves too roughly" in note for note in report.notes)
 
 
+def test_a_rule_that_is_wrong_at_some_nodes_alone_is_found_among_many():
+    """Those that are looked at first, a few of each line, are right."""
+    late = Op(np.sin, lambda g, out, x: (g * np.cos(x) * np.where(x < 0.5, 1.01, 1),), name="sine")
+
+    def function(x):
+        for _ in range(30):
+            x = late(x)
+        return x
+
+    fault = fault_of(function, np.array([1.0]))
+
+    assert fault.op is late
+    assert 0.45 < fault.node.inputs[0].data[0] < 0.5
+
+
+def test_rules_that_cannot_be_to_blame_are_not_looked_at():
+    """Where the record moves as the gradient says, a few nodes of each line are enough."""
+
+    def function(x, scale):
+        y = x
+        for _ in range(100):
+            y = F.sin(y)
+        return y * scale(x)
+
+    missing = gradcheck(lambda x: function(x, lambda x: np.cos(x.data)), [X], raise_exception=False)
+
+    assert [fault.kind for fault in missing.faults] == ["missing dependency"]
+    assert missing.checks < 2 * gradcheck(lambda x: function(x, F.cos), [X]).checks + 1_000
+
+
 def vanishing(x):
     """A recurrence whose gradient does not come through."""
     for t in range(60):

@@ -29,22 +29,29 @@ FIRST = 3  # nodes of each kind that are looked at before all others
 Check = Callable[[Call, np.random.Generator, Any], Findings]
 
 
-def blame(graph: Graph, gradients: Mapping[Node, Any], rng: np.random.Generator, most: int | None = None) -> Findings:
+def blame(
+    graph: Graph,
+    gradients: Mapping[Node, Any],
+    rng: np.random.Generator,
+    most: int | None = None,
+    doubtful: Callable[[], bool] = lambda: True,
+) -> Findings:
     """The ops of a record whose rules are wrong, the oldest node first.
 
     gradients: what arrived at the nodes, to try besides gradients of chance.  most: how many nodes to look at.
+    doubtful: asked where a few nodes of each kind are right, whether another can be wrong.
     """
 
     def check(call: Call, rng: np.random.Generator, g: Any) -> Findings:
         g = getattr(g, "data", g)
         return check_rule(call, rng, g=None if g is None else np.asarray(g))
 
-    return searched(graph, gradients, rng, check, most)
+    return searched(graph, gradients, rng, check, most, doubtful)
 
 
 def blame_second(graph: Graph, rng: np.random.Generator) -> Findings:
     """The ops of a record whose rules, recorded, have another derivative than they should."""
-    return searched(graph, {}, rng, lambda call, rng, _: check_second(call, rng), None)
+    return searched(graph, {}, rng, lambda call, rng, _: check_second(call, rng))
 
 
 def check_own(graph: Graph, rng: np.random.Generator) -> Findings:
@@ -58,17 +65,24 @@ def check_own(graph: Graph, rng: np.random.Generator) -> Findings:
 
 
 def searched(
-    graph: Graph, gradients: Mapping[Node, Any], rng: np.random.Generator, check: Check, most: int | None
+    graph: Graph,
+    gradients: Mapping[Node, Any],
+    rng: np.random.Generator,
+    check: Check,
+    most: int | None = None,
+    doubtful: Callable[[], bool] = lambda: True,
 ) -> Findings:
-    """What a check finds at the nodes of a record: at a few of each kind first, and at all if these are right."""
+    """What a check finds at a few nodes of each kind in a record; if these are right, at the first where it is not."""
     found = Findings()
     nodes = [node for node in graph if node.op is not None and node.requires_grad]
     first, rest = shared_out(nodes)
-    for some in (first, rest):
-        for node in some[:most]:
+    for node in first[:most]:
+        found.add(examined(node, gradients.get(node), rng, check))
+    if rest and not found.faults and doubtful():
+        for node in rest[:most]:
             found.add(examined(node, gradients.get(node), rng, check))
-        if found.faults:
-            break
+            if found.faults:
+                break
     found.faults.sort(key=lambda fault: fault.node.birth if fault.node is not None else 0)
     found.faults = once(found.faults)
     return found

@@ -16,7 +16,7 @@ from ..rules.calls import Call, Findings, called, fault, gradients_of, same
 from .recorded import Recorded, gradients
 from .unrecorded import chosen, not_recorded
 
-__all__ = ["causes"]
+__all__ = ["causes", "told_by_record"]
 
 
 def causes(function: Recorded, agreed: Agreement, rng: np.random.Generator, pointless: bool) -> Findings:
@@ -145,6 +145,11 @@ def not_as_made(graph: Graph) -> Fault | None:
             todo = "an array of the record was written into after it was made: work on a copy"
             return Fault("in place", f"the data of {node!r} was changed in place", (said, todo), node.op, None, node)
     return None
+
+
+def told_by_record(function: Recorded, m: Mismatch) -> bool:
+    """Whether the record moves as the gradient says, so that no rule is wrong: what is wrong is not in the record."""
+    return abs(record_moves(function, m) - m.says) <= 1e-3 * abs(m.moves - m.says)
 
 
 def record_moves(function: Recorded, m: Mismatch) -> float:

@@ -14,7 +14,7 @@ from ..numeric.agreement import SMALL, Tolerance, compare
 from ..reports import Report
 from ..rules.derivative import NOT_ANALYTIC
 from .blaming import blame, check_own
-from .diagnosis import causes
+from .diagnosis import causes, told_by_record
 from .recorded import Recorded, as_inputs, gradients
 from .twofold import second_order
 from .unrecorded import changes_by_itself
@@ -105,7 +105,10 @@ def of_ours(
     vanishing = agreed.vanishing(tolerance)
     if agreed.mismatches or agreed.kinks or agreed.undecided or vanishing:
         arrived = gradients(function.outs, [np.ones_like(y) for y in function.numbers])
-        found.add(blame(graph, arrived, rng, None if agreed.mismatches else AT_KINKS))
+        if agreed.mismatches:
+            found.add(blame(graph, arrived, rng, doubtful=lambda: not told_by_record(function, agreed.mismatches[0])))
+        else:
+            found.add(blame(graph, arrived, rng, AT_KINKS))
     if agreed.mismatches and not found.faults:
         found.add(causes(function, agreed, rng, found.pointless))
     if agreed.undecided - agreed.kinks:
