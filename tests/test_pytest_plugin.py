@@ -13,10 +13,17 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from tinygrad_seq import Op, Tensor
+from tinygrad_seq import Op, Tensor, nn
 from tinygrad_seq import functional as F
 from tinygrad_seq.errors import GradientError
-from tinygrad_seq.testing import GradientCheckError, gradient_property
+from tinygrad_seq.testing import (
+    GradientCheckError,
+    check_module,
+    check_op,
+    check_recurrent,
+    gradcheck,
+    gradient_property,
+)
 from tinygrad_seq.testing.pasting import pasted
 
 PLUGIN = ("-p", "tinygrad_seq.pytest_plugin")
@@ -413,3 +420,25 @@ def test_nested_arguments_are_pasted():
     assert one == np.array(1.0)
     assert (table["a"][0].name, table["a"][0].requires_grad, table["a"][1]) == ("w", True, 3)
     assert table["a"][0].data.tolist() == [2.0]
+
+
+class Wrong(nn.Module):
+    def forward(self, x, state=None):
+        return Op(np.sin, lambda g, out, x: (g,), name="sine")(x if state is None else x + state)
+
+
+WRONG = {
+    "gradcheck": lambda: gradcheck(Wrong(), [[1.0]]),
+    "check_op": lambda: check_op((np.sin, lambda g, out, x: (g,))),
+    "check_module": lambda: check_module(Wrong(), np.ones((2, 3))),
+    "check_recurrent": lambda: check_recurrent(Wrong(), np.ones((3, 2, 3)), initial=np.ones((2, 3))),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_the_traceback_ends_where_the_check_is_called(name):
+    """No line of the library stands between the test and what is wrong."""
+    with pytest.raises(GradientCheckError, match="derivative of") as caught:
+        WRONG[name]()
+
+    assert {entry.path.name for entry in caught.traceback.filter(caught)} == {"test_pytest_plugin.py"}

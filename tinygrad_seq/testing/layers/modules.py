@@ -61,6 +61,7 @@ def check_module(
     >>> bool(check_module(nn.Linear(3, 2), np.ones((4, 3)), batch_axis=0))
     True
     """
+    __tracebackhide__ = True
     if not isinstance(module, Module):
         raise DataError(f"check_module needs an nn.Module, got {type(module).__name__}: for a function take gradcheck")
     arguments = example if isinstance(example, tuple) else (example,)

@@ -69,6 +69,7 @@ def check_recurrent(
     >>> bool(check_recurrent(LSTMCell(2, 3))), bool(check_recurrent(GRU(2, 3, num_layers=2)))
     (True, True)
     """
+    __tracebackhide__ = True
     if not callable(cell):
         raise DataError(f"check_recurrent needs a cell or a layer, got {type(cell).__name__}: see its docstring")
     with kept(cell) if isinstance(cell, Module) else nullcontext(), seeded(seed):

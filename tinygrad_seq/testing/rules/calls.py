@@ -125,7 +125,7 @@ def at(call: Call) -> str:
 def called(call: Call, i: int) -> str:
     """The letter of an input, and the name of the node that it was."""
     words = [letter(call, i), call.node.inputs[i].name if call.node is not None else None]
-    return f", {' = '.join(word for word in words if word)}" if any(words) else ""
+    return f", {' = '.join(dict.fromkeys(word for word in words if word))}" if any(words) else ""
 
 
 def letter(call: Call, i: int) -> str | None:

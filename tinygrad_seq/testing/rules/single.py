@@ -63,6 +63,7 @@ def check_op(
     >>> check_op(softsign).ok
     True
     """
+    __tracebackhide__ = True
     op = as_op(op)
     samples = samples_of(op, fixed or {}) if samples is None else samples
     total = Findings()
