@@ -71,7 +71,7 @@ def check_op(
         report = searched(op, samples, checks, max_examples or EXAMPLES, seed, total)
         if report is not None:
             return report.raised() if raise_exception else report
-    return Report(op.name, (), tuple(total.notes), total.checks)
+    return Report(op.name, checks=total.checks)
 
 
 def searched(
